@@ -1,0 +1,98 @@
+#include "core/event.h"
+
+#include "core/desk.h"
+
+const struct tkd_event *event_at(const struct event_log *log, u64 seq)
+{
+    if (seq < log->seq_first || seq >= log->seq_next) return NULL;
+    return (const struct tkd_event *)(log->ring + log->offsets[seq % log->offsets_count] % log->ring_bytes);
+}
+
+/* Where the oldest event that is not stored yet begins. */
+static u64 unstored_begin(const struct event_log *log)
+{
+    u64 seq = max_u64(log->stored_seq + 1, log->seq_first);
+    return seq >= log->seq_next ? log->head : log->offsets[seq % log->offsets_count];
+}
+
+u64 event_room(const struct event_log *log)
+{
+    /* What is kept free for the hole at the end of the ring: one largest event. */
+    u64 slack = sizeof(struct tkd_event) + TKD_FRAME_BYTES_MAX;
+    u64 by_bytes = sat_sub(log->ring_bytes, log->head - unstored_begin(log) + slack);
+    u64 unstored = log->seq_next - max_u64(log->stored_seq + 1, log->seq_first);
+    u64 by_count = sat_sub(log->offsets_count, unstored + 1) * sizeof(struct tkd_event);
+    return min_u64(by_bytes, by_count);
+}
+
+const void *event_run(const struct event_log *log, u64 seq, u64 seq_last, u64 bytes_max, u64 *bytes, u64 *last)
+{
+    const struct tkd_event *first = event_at(log, seq);
+    *bytes = 0;
+    *last = seq - 1;
+    if (first == NULL) return NULL;
+    u64 begin = log->offsets[seq % log->offsets_count];
+    seq_last = min_u64(seq_last, log->seq_next - 1);
+    for (u64 at = seq; at <= seq_last; at++) {
+        const struct tkd_event *event = event_at(log, at);
+        u64 offset = log->offsets[at % log->offsets_count];
+        if (offset - begin != *bytes || offset / log->ring_bytes != begin / log->ring_bytes) break;
+        if (*bytes + event->size > bytes_max) break;
+        *bytes += event->size;
+        *last = at;
+    }
+    return *bytes == 0 ? NULL : first;
+}
+
+void event_stored(struct event_log *log, u64 seq)
+{
+    ASSERT(seq < log->seq_next);
+    if (seq > log->stored_seq) log->stored_seq = seq;
+}
+
+/* Makes room at the head: the oldest events, all of them stored, fall out of memory. */
+static u8 *event_place(struct event_log *log, u64 bytes)
+{
+    ASSERT(bytes <= log->ring_bytes);
+    u64 left = log->ring_bytes - log->head % log->ring_bytes;
+    if (left < bytes) log->head += left;
+    u64 keep_from = log->head + bytes;
+    while (log->seq_first < log->seq_next &&
+           (log->tail + log->ring_bytes < keep_from || log->seq_next - log->seq_first >= log->offsets_count)) {
+        ASSERT(log->seq_first <= log->stored_seq);
+        log->seq_first++;
+        log->tail = log->seq_first < log->seq_next ? log->offsets[log->seq_first % log->offsets_count] : log->head;
+    }
+    if (log->seq_first == log->seq_next) log->tail = log->head;
+    u8 *at = log->ring + log->head % log->ring_bytes;
+    log->offsets[log->seq_next % log->offsets_count] = log->head;
+    log->head += bytes;
+    return at;
+}
+
+struct tkd_event *event_raise(struct state *state, enum tkd_event_kind kind, u32 ticket, const void *text,
+                              u32 text_bytes)
+{
+    struct event_log *log = &state->events;
+    u64 bytes = round_up(sizeof(struct tkd_event) + text_bytes, 8);
+    u8 *at = event_place(log, bytes);
+    struct tkd_event *event = (struct tkd_event *)at;
+    *event = (struct tkd_event){.size = (u32)bytes,
+                                .head = sizeof *event,
+                                .kind = (u16)kind,
+                                .seq = log->seq_next,
+                                .time_ms = state->now_ms,
+                                .cause = state->cause,
+                                .text_bytes = text_bytes};
+    if (text_bytes != 0) memcpy(at + sizeof *event, text, text_bytes);
+    memset(at + sizeof *event + text_bytes, 0, bytes - sizeof *event - text_bytes);
+    log->seq_next++;
+    if (ticket != 0) {
+        struct ticket *row = ticket_edit(state, ticket);
+        event->ticket = row->id;
+        event->previous = row->last_event;
+        event->station = row->stations;
+        row->last_event = event->seq;
+    }
+    return event;
+}

@@ -1,0 +1,584 @@
+/* Queries: reading the desk. Bounded work each; what does not fit a page goes on from a cursor. */
+#include "core/desk.h"
+
+#define LIST_STEPS_MAX 20000u
+#define REPORT_STEPS_MAX 50000u
+#define ROWS_MAX 1000u
+#define TOP 10u
+
+/* A page while it is being written. */
+struct page {
+    const struct state *state;
+    const struct event_source *events;
+    u8 *rows;
+    u32 used;
+    u32 bytes_max;
+    u32 count;
+    u64 cursor;
+    enum tkd_status status;
+};
+
+static u32 page_room(const struct page *page) { return page->bytes_max - page->used; }
+
+static void page_add(struct page *page, const void *row, u32 bytes)
+{
+    ASSERT(bytes <= page_room(page));
+    memcpy(page->rows + page->used, row, bytes);
+    page->used += bytes;
+    page->count++;
+}
+
+/* A record with up to two texts. */
+static void page_add_record(struct page *page, void *head, u32 head_bytes, const char *a, u32 a_bytes, const char *b,
+                            u32 b_bytes)
+{
+    u32 bytes = (u32)round_up((u64)head_bytes + a_bytes + b_bytes, 8);
+    ASSERT(bytes <= page_room(page));
+    struct tkd_prefix *prefix = head;
+    prefix->size = bytes;
+    prefix->head = (u16)head_bytes;
+    u8 *to = page->rows + page->used;
+    memset(to + bytes - 8, 0, 8);
+    memcpy(to, head, head_bytes);
+    if (a_bytes != 0) memcpy(to + head_bytes, a, a_bytes);
+    if (b_bytes != 0) memcpy(to + head_bytes + a_bytes, b, b_bytes);
+    page->used += bytes;
+    page->count++;
+}
+
+static const struct tkd_event *page_event(const struct page *page, u64 seq)
+{
+    return page->events->read(page->events->owner, seq);
+}
+
+/* ---- Tickets ---- */
+
+struct ticket_texts ticket_texts_of(const struct tkd_event *created)
+{
+    struct ticket_texts texts = {0};
+    if (created == NULL || created->kind != TKD_EVENT_CREATED || created->text_bytes < 6 * sizeof(u32)) return texts;
+    u32 lengths[6];
+    const char *at = (const char *)(created + 1);
+    memcpy(lengths, at, sizeof lengths);
+    at += sizeof lengths;
+    texts.address = at;
+    texts.address_bytes = lengths[0];
+    texts.key = at + lengths[0] + lengths[1];
+    texts.key_bytes = lengths[2];
+    texts.subject = texts.key + lengths[2];
+    texts.subject_bytes = lengths[3];
+    return texts;
+}
+
+static void ticket_numbers(const struct state *state, const struct ticket *ticket, struct tkd_ticket *to)
+{
+    u64 now_ms = state->time_ms;
+    const struct task *task = ticket->task == 0 ? NULL : task_row(state, ticket->task);
+    *to = (struct tkd_ticket){
+        .id = ticket->id,
+        .created_ms = ticket->created_ms,
+        .state_since_ms = ticket->state_since_ms,
+        .solved_ms = ticket->solved_ms,
+        .customer = ticket->customer,
+        .last_event = ticket->last_event,
+        .first_reply_ms = clock_ran_ms(&ticket->first_reply, now_ms),
+        .first_reply_due_ms = clock_due_ms(&ticket->first_reply, sla_first_reply_target_ms(state, ticket)),
+        .resolution_ms = clock_ran_ms(&ticket->resolution, now_ms),
+        .resolution_due_ms = clock_due_ms(&ticket->resolution, sla_resolution_target_ms(state, ticket)),
+        .step_due_ms = task == NULL ? 0 : clock_due_ms(&task->step, sla_step_target_ms(state, ticket)),
+        .entered_ms = task == NULL ? 0 : task->entered_ms,
+        .version = ticket->version,
+        .agent = task == NULL ? ticket->agent : task->agent,
+        .queue = ticket->queue,
+        .category = ticket->category,
+        .channel = ticket->channel,
+        .policy = ticket->policy,
+        .stations = ticket->stations,
+        .reopens = ticket->reopens,
+        .urges = ticket->urges,
+        .state = ticket->state,
+        .priority = ticket->priority,
+        .paused = (ticket->flags & TICKET_PAUSED) != 0,
+        .cards_first_reply = ticket->card_first_reply,
+        .cards_resolution = ticket->card_resolution,
+        .cards_step = task == NULL ? 0 : task->card_step,
+        .no_routing = (ticket->flags & TICKET_NO_ROUTING) != 0,
+    };
+}
+
+u32 ticket_write(const struct state *state, const struct ticket *ticket, const struct ticket_texts *texts, u8 *to,
+                 u32 bytes_max)
+{
+    struct tkd_ticket record;
+    ASSERT(bytes_max >= TICKET_RECORD_BYTES_MAX + TICKET_TAGS_MAX * TAG_BYTES_MAX);
+    ticket_numbers(state, ticket, &record);
+    record.subject_bytes = texts->subject_bytes;
+    record.key_bytes = texts->key_bytes;
+    record.address_bytes = texts->address_bytes;
+    u8 *at = to + sizeof record;
+    if (texts->subject_bytes != 0) memcpy(at, texts->subject, texts->subject_bytes);
+    at += texts->subject_bytes;
+    if (texts->key_bytes != 0) memcpy(at, texts->key, texts->key_bytes);
+    at += texts->key_bytes;
+    if (texts->address_bytes != 0) memcpy(at, texts->address, texts->address_bytes);
+    at += texts->address_bytes;
+    u8 *tags = at;
+    for (u32 label = ticket->labels; label != 0; label = label_row(state, label)->next) {
+        const char *name = tag_row(state, label_row(state, label)->tag)->name;
+        if (at > tags) *at++ = '\n';
+        for (u32 i = 0; i < TAG_BYTES_MAX && name[i] != 0; i++) *at++ = (u8)name[i];
+    }
+    record.tags_bytes = (u32)(at - tags);
+    while ((at - to) % 8 != 0) *at++ = 0;
+    record.size = (u32)(at - to);
+    record.head = sizeof record;
+    memcpy(to, &record, sizeof record);
+    return record.size;
+}
+
+#define TICKET_PAGE_ROOM (TICKET_RECORD_BYTES_MAX + TICKET_TAGS_MAX * TAG_BYTES_MAX)
+
+static void page_add_ticket(struct page *page, u32 row)
+{
+    const struct ticket *ticket = ticket_row(page->state, row);
+    struct ticket_texts texts = ticket_texts_of(page_event(page, ticket->created_event));
+    page->used += ticket_write(page->state, ticket, &texts, page->rows + page->used, page_room(page));
+    page->count++;
+}
+
+/* A ticket that left memory: its row is in the ARCHIVED event, its texts are in the CREATED one. */
+static void page_add_archived(struct page *page, u64 event_seq)
+{
+    const struct tkd_event *archived = page_event(page, event_seq);
+    struct tkd_ticket ticket;
+    if (archived == NULL || archived->kind != TKD_EVENT_ARCHIVED || archived->text_bytes < sizeof ticket) {
+        page->status = TKD_NOT_FOUND;
+        return;
+    }
+    const char *record = (const char *)(archived + 1);
+    char tags[TICKET_TAGS_MAX * (TAG_BYTES_MAX + 1)];
+    memcpy(&ticket, record, sizeof ticket);
+    u32 tags_bytes = min_u32(ticket.tags_bytes, sizeof tags);
+    memcpy(tags, record + sizeof ticket, tags_bytes);
+    u64 created = archived->link;
+    ticket.last_event = event_seq;
+    ticket.archived = 1;
+    struct ticket_texts texts = ticket_texts_of(page_event(page, created));
+    ticket.subject_bytes = texts.subject_bytes;
+    ticket.key_bytes = texts.key_bytes;
+    ticket.address_bytes = texts.address_bytes;
+    ticket.tags_bytes = tags_bytes;
+    u8 *to = page->rows + page->used;
+    u32 at = sizeof ticket;
+    memcpy(to + at, texts.subject, texts.subject_bytes);
+    at += texts.subject_bytes;
+    memcpy(to + at, texts.key, texts.key_bytes);
+    at += texts.key_bytes;
+    memcpy(to + at, texts.address, texts.address_bytes);
+    at += texts.address_bytes;
+    memcpy(to + at, tags, tags_bytes);
+    at += tags_bytes;
+    while (at % 8 != 0) to[at++] = 0;
+    ticket.size = at;
+    memcpy(to, &ticket, sizeof ticket);
+    page->used += at;
+    page->count++;
+}
+
+static void query_ticket_get(struct page *page, const void *record)
+{
+    struct tkd_ticket_get request;
+    record_head(record, &request, sizeof request);
+    const char *texts = record_texts(record);
+    u64 event_seq;
+    u32 row = request.ticket != 0 ? ticket_find(page->state, request.ticket)
+                                  : ticket_find_key(page->state, request.channel, texts, request.receiver_bytes,
+                                                    texts + request.receiver_bytes, request.key_bytes);
+    if (row != 0) page_add_ticket(page, row);
+    else if (request.ticket != 0 && page->events->archived(page->events->owner, request.ticket, &event_seq) == 0)
+        page_add_archived(page, event_seq);
+    else page->status = TKD_NOT_FOUND;
+}
+
+static bool list_matches(const struct state *state, const struct tkd_ticket_list *filter, u32 tag, u32 row)
+{
+    const struct ticket *ticket = ticket_row(state, row);
+    u32 agent = ticket->task == 0 ? ticket->agent : task_row(state, ticket->task)->agent;
+    if (filter->states != 0 && !(filter->states >> ticket->state & 1)) return false;
+    if (filter->queue != 0 && filter->queue != ticket->queue) return false;
+    if (filter->category != 0 && filter->category != ticket->category) return false;
+    if (filter->channel != 0 && filter->channel != ticket->channel) return false;
+    if (filter->priority != 0 && filter->priority != ticket->priority) return false;
+    if (filter->customer != 0 && filter->customer != ticket->customer) return false;
+    if (filter->agent != 0 && filter->agent != agent) return false;
+    if (filter->unassigned && (agent != 0 || ticket->task == 0)) return false;
+    if (filter->breached && ticket->card_first_reply != TKD_CARD_RED && ticket->card_resolution != TKD_CARD_RED)
+        return false;
+    return tag == 0 || tag_on(state, ticket, tag);
+}
+
+static void query_ticket_list(struct page *page, const void *record)
+{
+    struct tkd_ticket_list filter;
+    record_head(record, &filter, sizeof filter);
+    u32 tag = 0;
+    if (filter.tag_bytes != 0) {
+        tag = tag_find(page->state, record_texts(record), filter.tag_bytes);
+        if (tag == 0) return;
+    }
+    u32 limit = filter.limit == 0 ? 100 : min_u32(filter.limit, ROWS_MAX);
+    u64 last = desk_row(page->state)->tickets;
+    u64 id = filter.cursor == 0 ? last : min_u64(filter.cursor, last);
+    for (u32 steps = 0; id > 0; id--, steps++) {
+        if (page->count >= limit || steps >= LIST_STEPS_MAX || page_room(page) < TICKET_PAGE_ROOM) break;
+        u32 row = page->state->directory[id];
+        if (row != 0 && list_matches(page->state, &filter, tag, row)) page_add_ticket(page, row);
+    }
+    page->cursor = id;
+}
+
+/* The line of a queue: lanes are merged in the order of their tasks. */
+static void query_waiting_list(struct page *page, const void *record)
+{
+    struct tkd_waiting_list request;
+    const struct state *state = page->state;
+    record_head(record, &request, sizeof request);
+    if (catalog_entry_at(state, TKD_KIND_QUEUE, request.queue) == NULL) {
+        page->status = TKD_UNKNOWN_QUEUE;
+        return;
+    }
+    u32 *next = (u32 *)state->scratch, lanes = 0;
+    u32 *lane_of = next + SCRATCH_BYTES / 16;
+    for (u32 at = state->line.queue_lanes[request.queue]; at != 0 && lanes < SCRATCH_BYTES / 16;
+         at = state->line.lanes[at].next) {
+        lane_of[lanes] = at;
+        next[lanes++] = lane_head(&state->line.lanes[at]);
+    }
+    u32 limit = request.limit == 0 ? 100 : min_u32(request.limit, ROWS_MAX);
+    while (page->count < limit && page_room(page) >= TICKET_PAGE_ROOM) {
+        u32 best = U32_NONE;
+        for (u32 i = 0; i < lanes; i++)
+            if (next[i] != 0 && (best == U32_NONE || line_before(state, next[i], next[best]))) best = i;
+        if (best == U32_NONE) return;
+        u32 task = next[best];
+        page_add_ticket(page, task_row(state, task)->ticket);
+        u32 behind = line_next(state, task);
+        const struct lane *lane = &state->line.lanes[lane_of[best]];
+        for (u32 priority = ticket_row(state, task_row(state, task)->ticket)->priority + 1u;
+             behind == 0 && priority < TKD_PRIORITY_END; priority++)
+            behind = lane->first[priority];
+        next[best] = behind;
+    }
+}
+
+/* ---- Events ---- */
+
+static u64 history_begin(const struct page *page, u64 ticket)
+{
+    u64 event_seq;
+    u32 row = ticket_find(page->state, ticket);
+    if (row != 0) return ticket_row(page->state, row)->last_event;
+    return page->events->archived(page->events->owner, ticket, &event_seq) == 0 ? event_seq : 0;
+}
+
+static void query_history(struct page *page, const void *record)
+{
+    struct tkd_history request;
+    record_head(record, &request, sizeof request);
+    u64 seq = request.from;
+    if (seq == 0) seq = history_begin(page, request.ticket);
+    if (seq == 0) page->status = TKD_NOT_FOUND;
+    while (seq != 0 && page->count < ROWS_MAX) {
+        const struct tkd_event *event = page_event(page, seq);
+        if (event == NULL || (request.ticket != 0 && event->ticket != request.ticket)) {
+            page->status = page->count == 0 ? TKD_NOT_FOUND : TKD_OK;
+            seq = 0;
+            break;
+        }
+        if (event->size > page_room(page)) break;
+        page_add(page, event, event->size);
+        seq = request.ticket != 0 ? event->previous : event->link;
+    }
+    page->cursor = seq;
+}
+
+/* ---- Queues, agents, customers, catalog, sessions ---- */
+
+static void query_queue_list(struct page *page, const void *record)
+{
+    struct tkd_entity_list request;
+    const struct state *state = page->state;
+    record_head(record, &request, sizeof request);
+    u32 limit = request.limit == 0 ? ROWS_MAX : min_u32(request.limit, ROWS_MAX);
+    u32 last = state->tables[TABLE_QUEUE].row_last, id = max_u32(request.from, 1);
+    for (; id <= last && page->count < limit && page_room(page) >= 512; id++) {
+        const struct entry *entry = catalog_entry_at(state, TKD_KIND_QUEUE, id);
+        if (entry == NULL || entry->retired) continue;
+        struct tkd_queue_row row = {.id = id,
+                                    .waiting = state->route.waiting[id],
+                                    .assigned = state->route.assigned[id],
+                                    .suspended = state->route.suspended[id],
+                                    .name_bytes = entry->name_bytes};
+        for (u32 lane = state->line.queue_lanes[id]; lane != 0; lane = state->line.lanes[lane].next)
+            for (u32 priority = 1; priority < TKD_PRIORITY_END; priority++) {
+                u32 first = state->line.lanes[lane].first[priority];
+                if (first != 0 && (row.oldest_ms == 0 || task_row(state, first)->entered_ms < row.oldest_ms))
+                    row.oldest_ms = task_row(state, first)->entered_ms;
+            }
+        for (u32 word = 0; word < state->route.words; word++) {
+            u64 members = state->route.members[id * AGENT_WORDS + word] | state->route.everywhere[word];
+            row.members += bit_count(members);
+            row.present += bit_count(members & state->route.present[word]);
+        }
+        page_add_record(page, &row, sizeof row, entry->name, entry->name_bytes, NULL, 0);
+    }
+    page->cursor = id <= last ? id : 0;
+}
+
+static void query_agent_list(struct page *page, const void *record)
+{
+    struct tkd_entity_list request;
+    const struct state *state = page->state;
+    record_head(record, &request, sizeof request);
+    u32 limit = request.limit == 0 ? ROWS_MAX : min_u32(request.limit, ROWS_MAX);
+    u32 last = state->tables[TABLE_AGENT].row_last, id = max_u32(request.from, 1);
+    for (; id <= last && page->count < limit && page_room(page) >= 512; id++) {
+        const struct entry *entry = catalog_entry_at(state, TKD_KIND_AGENT, id);
+        if (entry == NULL || entry->retired) continue;
+        struct tkd_agent_row row = {.id = id,
+                                    .presence = seat_row(state, id)->presence,
+                                    .load = state->route.load[id],
+                                    .held = state->route.held[id],
+                                    .capacity = agent_row(state, id)->capacity,
+                                    .last_assigned_ms = seat_row(state, id)->last_assigned_ms,
+                                    .name_bytes = entry->name_bytes};
+        page_add_record(page, &row, sizeof row, entry->name, entry->name_bytes, NULL, 0);
+    }
+    page->cursor = id <= last ? id : 0;
+}
+
+static void query_customer_get(struct page *page, const void *record)
+{
+    struct tkd_customer_get request;
+    const struct state *state = page->state;
+    record_head(record, &request, sizeof request);
+    u64 id = request.customer;
+    if (id == 0) id = customer_find(state, request.channel, record_texts(record), request.address_bytes);
+    if (id == 0 || id > UINT32_MAX || !table_used(&state->tables[TABLE_CUSTOMER], (u32)id)) {
+        page->status = TKD_UNKNOWN_CUSTOMER;
+        return;
+    }
+    const struct customer *customer = customer_row(state, (u32)id);
+    const struct tkd_event *created = page_event(page, customer->first_event);
+    struct ticket_texts texts = ticket_texts_of(created);
+    struct tkd_customer_row row = {.id = id,
+                                   .created_ms = customer->created_ms,
+                                   .last_touch = customer->last_touch,
+                                   .tier = customer->tier,
+                                   .touches = customer->touches,
+                                   .tickets = customer->tickets,
+                                   .open_tickets = customer->open_tickets,
+                                   .channel = created == NULL ? 0 : created->d >> 16,
+                                   .address_bytes = texts.address_bytes};
+    page_add_record(page, &row, sizeof row, texts.address, texts.address_bytes, NULL, 0);
+}
+
+static void query_catalog_read(struct page *page, const void *record)
+{
+    struct tkd_catalog_read request;
+    const struct state *state = page->state;
+    record_head(record, &request, sizeof request);
+    u32 kind = ((const struct tkd_prefix *)record)->kind, id = max_u32(request.from, 1);
+    u32 last = kind == TKD_KIND_DESK ? 1 : kind == 0 || kind >= TKD_KIND_END ? 0 : UINT16_MAX;
+    for (; id <= last && page_room(page) >= CATALOG_ENTRY_BYTES_MAX; id++) {
+        if (kind != TKD_KIND_DESK && catalog_entry_at(state, kind, id) == NULL) continue;
+        page->used += catalog_entry_write(state, kind, id, page->rows + page->used, page_room(page));
+        page->count++;
+    }
+    page->cursor = id <= last ? id : 0;
+}
+
+static void query_attach(struct page *page, const void *record)
+{
+    struct tkd_session_id request;
+    record_head(record, &request, sizeof request);
+    u32 at = session_find(page->state, request.session);
+    if (at == 0) {
+        page->status = TKD_SESSION_EXPIRED;
+        return;
+    }
+    const struct session *session = session_row(page->state, at);
+    struct tkd_session row = {.session = session->id,
+                              .next_seq = session->next_seq,
+                              .records = session->records,
+                              .window = session->window};
+    page_add_record(page, &row, sizeof row, NULL, 0, NULL, 0);
+}
+
+/* ---- Reports ---- */
+
+static void query_report(struct page *page, const void *record)
+{
+    struct tkd_report request;
+    const struct state *state = page->state;
+    record_head(record, &request, sizeof request);
+    if (request.dimension == 0 || request.dimension >= TKD_DIMENSION_END) {
+        page->status = TKD_BAD_VALUE;
+        return;
+    }
+    u64 from_ms = request.from_ms / HOUR_MS * HOUR_MS, to_ms = request.to_ms == 0 ? U64_NONE : request.to_ms;
+    u64 row = max_u64(request.cursor, 1), last = state->tables[TABLE_STATS].row_last;
+    for (u32 steps = 0; row <= last && steps < REPORT_STEPS_MAX; row++, steps++) {
+        if (page_room(page) < sizeof(struct tkd_report_row)) break;
+        const struct stats *stats = stats_row(state, (u32)row);
+        if (stats->key == 0 || stats_dimension(stats) != request.dimension) continue;
+        u64 hour_ms = stats_hour_ms(stats);
+        if (hour_ms < from_ms || hour_ms >= to_ms) continue;
+        struct tkd_report_row out = {
+            .hour_ms = hour_ms, .dimension = request.dimension, .id = stats_member(stats)};
+        memcpy(&out.created, stats->counters, sizeof stats->counters);
+        page_add_record(page, &out, sizeof out, NULL, 0, NULL, 0);
+    }
+    page->cursor = row <= last ? row : 0;
+}
+_Static_assert(sizeof(struct tkd_report_row) - offsetof(struct tkd_report_row, created) ==
+                   sizeof(((struct stats *)0)->counters),
+               "a report row holds the counters in their order");
+
+static void metric(struct page *page, const char *group, const char *member, u32 member_bytes, u64 value)
+{
+    char name[200];
+    u32 bytes = (u32)strlen(group);
+    memcpy(name, group, bytes);
+    if (member_bytes != 0) {
+        name[bytes++] = '.';
+        memcpy(name + bytes, member, member_bytes);
+        bytes += member_bytes;
+    }
+    struct tkd_metric row = {.value = value, .name_bytes = bytes};
+    page_add_record(page, &row, sizeof row, name, bytes, NULL, 0);
+}
+
+static void figure(struct page *page, const char *name, u64 value) { metric(page, name, "", 0, value); }
+
+/* The non-zero members of an enumeration's array. */
+static void metric_group(struct page *page, const char *group, enum tkd_enum which, const u64 *values, u32 count)
+{
+    for (u32 i = 1; i < count; i++) {
+        const char *name = tkd_name(which, i);
+        if (values[i] != 0) metric(page, group, name, (u32)strlen(name), values[i]);
+    }
+}
+
+static u64 table_value(const struct state *state, u32 kind, u32 id, bool solves)
+{
+    if (kind == TKD_KIND_CHANNEL) return channel_row(state, id)->tickets;
+    if (kind == TKD_KIND_AGENT) return seat_row(state, id)->solves;
+    return solves ? tally_row(state, id)->solves : tally_row(state, id)->entries;
+}
+
+static bool ranks_before(const struct entry *a, u64 a_value, const struct entry *b, u64 b_value)
+{
+    if (a_value != b_value) return a_value > b_value;
+    int order = memcmp(a->name, b->name, min_u32(a->name_bytes, b->name_bytes));
+    return order != 0 ? order < 0 : a->name_bytes < b->name_bytes;
+}
+
+/* The highest `most` members of a kind, by value, then by name. */
+static void metric_top(struct page *page, const char *group, u32 kind, bool solves, u32 most)
+{
+    const struct entry *top[CHANNELS_MAX];
+    u32 count = 0;
+    ASSERT(most <= ARRAY_COUNT(top));
+    for (u32 id = 1; id <= AGENTS_MAX; id++) {
+        const struct entry *entry = catalog_entry_at(page->state, kind, id);
+        if (entry == NULL) continue;
+        u64 value = table_value(page->state, kind, id, solves);
+        if (value == 0) continue;
+        u32 at = count < most ? count++ : most;
+        for (; at > 0; at--) {
+            u64 other = table_value(page->state, kind, (u32)top[at - 1]->id, solves);
+            if (!ranks_before(entry, value, top[at - 1], other)) break;
+            if (at < most) top[at] = top[at - 1];
+        }
+        if (at < most) top[at] = entry;
+    }
+    for (u32 i = 0; i < count; i++)
+        metric(page, group, top[i]->name, top[i]->name_bytes,
+               table_value(page->state, kind, (u32)top[i]->id, solves));
+}
+
+/* Time spent in a state up to now, by all tickets. */
+static u64 state_ran_ms(const struct state *state, u32 which)
+{
+    const struct desk *desk = desk_row(state);
+    return desk->ran_ms[which] + desk->by_state[which] * state->time_ms - desk->since_sum_ms[which];
+}
+
+static void query_summary(struct page *page)
+{
+    const struct state *state = page->state;
+    const struct desk *desk = desk_row(state);
+    figure(page, "tickets", desk->tickets);
+    if (desk->creates != 0) metric(page, "by_command", "create", 6, desk->creates);
+    metric_group(page, "by_command", TKD_ENUM_VERB, desk->by_verb, TKD_VERB_END);
+    metric_group(page, "final_state", TKD_ENUM_STATE, desk->by_state, TKD_STATE_END);
+    metric_group(page, "final_priority", TKD_ENUM_PRIORITY, desk->by_priority, TKD_PRIORITY_END);
+    metric_top(page, "channel", TKD_KIND_CHANNEL, false, CHANNELS_MAX);
+    figure(page, "reopens", desk->reopens);
+    figure(page, "tickets_reopened", desk->tickets_reopened);
+    figure(page, "tickets_ever_solved", desk->tickets_ever_solved);
+    figure(page, "solves", desk->solves);
+    figure(page, "new_ms", state_ran_ms(state, TKD_STATE_NEW));
+    figure(page, "open_ms", state_ran_ms(state, TKD_STATE_OPEN));
+    figure(page, "pending_ms", state_ran_ms(state, TKD_STATE_PENDING));
+    figure(page, "on_hold_ms", state_ran_ms(state, TKD_STATE_ON_HOLD));
+    figure(page, "first_resolution_ms_sum", desk->first_resolution_ms);
+    figure(page, "full_resolution_ms_sum", desk->full_resolution_ms);
+    metric_group(page, "breached_24x7", TKD_ENUM_PRIORITY, desk->breached_resolution, TKD_PRIORITY_END);
+    metric_group(page, "breached_first_reply", TKD_ENUM_PRIORITY, desk->breached_first_reply, TKD_PRIORITY_END);
+    metric_top(page, "top_queues_by_entries", TKD_KIND_QUEUE, false, TOP);
+    metric_top(page, "top_queues_by_solves", TKD_KIND_QUEUE, true, TOP);
+    metric_top(page, "top_agents_by_solves", TKD_KIND_AGENT, true, TOP);
+    figure(page, "customers", state->tables[TABLE_CUSTOMER].rows_live);
+    figure(page, "archived", desk->archived);
+    figure(page, "catalog_version", desk->catalog_version);
+    figure(page, "time_ms", state->time_ms);
+}
+
+static void query_digest(struct page *page)
+{
+    figure(page, "digest", state_digest(page->state, false));
+    figure(page, "digest_full", state_digest(page->state, true));
+    figure(page, "op", page->state->op);
+    figure(page, "events", page->state->events.seq_next - 1);
+}
+
+u32 state_query(const struct state *state, u32 op, const void *record, const struct event_source *events,
+                void *rows, u32 rows_bytes_max, u32 *count, u64 *cursor, enum tkd_status *status)
+{
+    struct page page = {.state = state,
+                        .events = events,
+                        .rows = rows,
+                        .bytes_max = rows_bytes_max,
+                        .status = TKD_OK};
+    switch (op) {
+    case TKD_OP_ATTACH: query_attach(&page, record); break;
+    case TKD_OP_SUMMARY: query_summary(&page); break;
+    case TKD_OP_DIGEST: query_digest(&page); break;
+    case TKD_OP_TICKET_GET: query_ticket_get(&page, record); break;
+    case TKD_OP_TICKET_LIST: query_ticket_list(&page, record); break;
+    case TKD_OP_WAITING_LIST: query_waiting_list(&page, record); break;
+    case TKD_OP_HISTORY: query_history(&page, record); break;
+    case TKD_OP_QUEUE_LIST: query_queue_list(&page, record); break;
+    case TKD_OP_AGENT_LIST: query_agent_list(&page, record); break;
+    case TKD_OP_CUSTOMER_GET: query_customer_get(&page, record); break;
+    case TKD_OP_CATALOG_READ: query_catalog_read(&page, record); break;
+    case TKD_OP_REPORT: query_report(&page, record); break;
+    default: page.status = TKD_UNKNOWN_OP; break;
+    }
+    *count = page.status == TKD_OK ? page.count : 0;
+    *cursor = page.status == TKD_OK ? page.cursor : 0;
+    *status = page.status;
+    return page.status == TKD_OK ? page.used : 0;
+}

@@ -1,0 +1,305 @@
+#include "core/route.h"
+
+#include "core/desk.h"
+
+/* A rank orders agents; the lowest is chosen. Agents differ in it, because no two share an assignment. */
+#define RANK_LOAD_SHIFT 48
+
+static u64 *members_of(const struct state *state, u32 queue) { return state->route.members + queue * AGENT_WORDS; }
+static u64 *skilled_in(const struct state *state, u32 skill) { return state->route.skilled + skill * AGENT_WORDS; }
+
+static bool agent_present(const struct state *state, u32 agent)
+{
+    return seat_row(state, agent)->presence == TKD_PRESENCE_ONLINE && !agent_row(state, agent)->entry.retired;
+}
+
+static bool agent_spare(const struct state *state, u32 agent)
+{
+    u32 capacity = agent_row(state, agent)->capacity;
+    return capacity == 0 || state->route.load[agent] < capacity;
+}
+
+bool route_member(const struct state *state, u32 agent, u32 queue)
+{
+    return bit_test(state->route.everywhere, agent) || bit_test(members_of(state, queue), agent);
+}
+
+static bool agent_has_skills(const struct state *state, u32 agent, u32 skill_set)
+{
+    if (skill_set == 0) return true;
+    const u64 *needs = skill_set_row(state, skill_set)->skills;
+    const u64 *has = agent_row(state, agent)->skills;
+    for (u32 word = 0; word < SKILL_WORDS; word++)
+        if (needs[word] & ~has[word]) return false;
+    return true;
+}
+
+bool route_eligible(const struct state *state, u32 agent, u32 queue, u32 skill_set)
+{
+    return bit_test(state->route.available, agent) && route_member(state, agent, queue) &&
+           agent_has_skills(state, agent, skill_set);
+}
+
+static void refresh_word(struct route *route, u32 word)
+{
+    u64 loaded = U64_NONE, idle = U64_NONE;
+    for (u64 bits = route->available[word]; bits != 0; bits &= bits - 1) {
+        u32 agent = word * 64 + bit_lowest(bits);
+        loaded = min_u64(loaded, route->rank_loaded[agent]);
+        idle = min_u64(idle, route->rank_idle[agent]);
+    }
+    route->word_loaded[word] = loaded;
+    route->word_idle[word] = idle;
+}
+
+void route_refresh(struct state *state, u32 agent)
+{
+    struct route *route = &state->route;
+    const struct seat *seat = seat_row(state, agent);
+    bool present = agent_present(state, agent);
+    /* The id makes ranks of agents without any assignment differ. */
+    u64 idle = seat->assigned_seq != 0 ? seat->assigned_seq + AGENTS_MAX : agent;
+    ASSERT(idle < (u64)1 << RANK_LOAD_SHIFT);
+    route->rank_idle[agent] = idle;
+    route->rank_loaded[agent] = (u64)route->load[agent] << RANK_LOAD_SHIFT | idle;
+    bit_put(route->present, agent, present);
+    bit_put(route->available, agent, present && agent_spare(state, agent));
+    refresh_word(route, agent / 64);
+}
+
+/* The agents of one word who may take a task. */
+static u64 eligible_word(const struct state *state, u32 word, const u64 *members, const u64 *needs)
+{
+    const struct route *route = &state->route;
+    u64 bits = route->available[word] & (members[word] | route->everywhere[word]);
+    if (needs == NULL) return bits;
+    for (u32 i = 0; i < SKILL_WORDS && bits != 0; i++)
+        for (u64 skills = needs[i]; skills != 0; skills &= skills - 1)
+            bits &= skilled_in(state, i * 64 + bit_lowest(skills))[word];
+    return bits;
+}
+
+/* The agent who is to have a task of this queue and set, 0 = nobody; *eligible = of how many. */
+static u32 route_choose(const struct state *state, u32 queue, u32 skill_set, u32 not_agent, u32 *eligible)
+{
+    const struct route *route = &state->route;
+    bool loaded = queue_row(state, queue)->strategy == TKD_STRATEGY_LEAST_LOADED;
+    const u64 *rank = loaded ? route->rank_loaded : route->rank_idle;
+    const u64 *best_of = loaded ? route->word_loaded : route->word_idle;
+    const u64 *members = members_of(state, queue);
+    const u64 *needs = skill_set == 0 ? NULL : skill_set_row(state, skill_set)->skills;
+    u64 best = U64_NONE;
+    u32 chosen = 0;
+    *eligible = 0;
+    for (u32 word = 0; word < route->words; word++) {
+        u64 bits = eligible_word(state, word, members, needs);
+        if (not_agent / 64 == word) bits &= ~((u64)1 << not_agent % 64);
+        if (bits == 0) continue;
+        *eligible += bit_count(bits);
+        if (best_of[word] >= best) continue;
+        for (; bits != 0; bits &= bits - 1) {
+            u32 agent = word * 64 + bit_lowest(bits);
+            if (rank[agent] < best) {
+                best = rank[agent];
+                chosen = agent;
+            }
+        }
+    }
+    return chosen;
+}
+
+/* Hands the task over and says why. */
+static void route_give(struct state *state, u32 task, u32 agent, u32 eligible, u32 rule)
+{
+    const struct task *row = task_row(state, task);
+    u32 load = state->route.load[agent];
+    u64 waited_ms = state->now_ms - row->entered_ms;
+    u32 ticket = row->ticket;
+    struct tkd_event *event = event_raise(state, TKD_EVENT_ROUTED, ticket, NULL, 0);
+    event->a = agent;
+    event->b = eligible;
+    event->c = rule;
+    event->d = load;
+    event->e = (u32)min_u64(waited_ms, UINT32_MAX);
+    ticket_assign(state, ticket, agent);
+    stats_count(state, ticket_row(state, ticket), STATS_routed, 1);
+}
+
+static void raise_waiting(struct state *state, u32 task, u32 rule)
+{
+    const struct task *row = task_row(state, task);
+    u32 queue = row->queue;
+    struct tkd_event *event = event_raise(state, TKD_EVENT_WAITING, row->ticket, NULL, 0);
+    event->a = queue;
+    event->b = state->route.waiting[queue];
+    event->c = rule;
+}
+
+/* The agent who had the ticket before it was reopened gets it back, if nobody has to wait for that. */
+static u32 previous_agent(const struct state *state, u32 task)
+{
+    const struct task *row = task_row(state, task);
+    const struct ticket *ticket = ticket_row(state, row->ticket);
+    u32 agent = ticket->agent;
+    return agent != 0 && route_eligible(state, agent, row->queue, row->skill_set) ? agent : 0;
+}
+
+/* The first task in all lines that the agent can take, 0 = none. */
+static u32 first_for(const struct state *state, u32 agent)
+{
+    const struct line *line = &state->line;
+    const struct agent *row = agent_row(state, agent);
+    u32 best = 0;
+    for (u32 word = 0; word < QUEUE_WORDS; word++) {
+        u64 bits = line->queues_waiting[word] & (row->all_queues ? UINT64_MAX : row->queues[word]);
+        for (; bits != 0; bits &= bits - 1) {
+            u32 queue = word * 64 + bit_lowest(bits);
+            if (queue_row(state, queue)->strategy == TKD_STRATEGY_CLAIM) continue;
+            for (u32 at = line->queue_lanes[queue]; at != 0; at = line->lanes[at].next) {
+                if (!agent_has_skills(state, agent, line->lanes[at].skill_set)) continue;
+                u32 head = lane_head(&line->lanes[at]);
+                if (best == 0 || line_before(state, head, best)) best = head;
+            }
+        }
+    }
+    return best;
+}
+
+/* Gives the agent work until it is full, nothing is left or the command has done enough. True: finished. */
+static bool drain_agent(struct state *state, u32 agent)
+{
+    while (bit_test(state->route.available, agent)) {
+        u32 task = first_for(state, agent);
+        if (task == 0) return true;
+        if (state->route.budget == 0) return false;
+        state->route.budget--;
+        u32 ticket = task_row(state, task)->ticket;
+        line_remove(state, task);
+        route_give(state, task, agent, 1, TKD_RULE_FREED_CAPACITY);
+        sla_settle(state, ticket);
+    }
+    return true;
+}
+
+static u64 drain_word(const struct state *state, u32 word)
+{
+    return drain_row(state, 1 + word / DRAIN_ROW_WORDS)->agents[word % DRAIN_ROW_WORDS];
+}
+
+static void drain_set(struct state *state, u32 word, u64 bits)
+{
+    struct drain *row = drain_edit(state, 1 + word / DRAIN_ROW_WORDS);
+    u64 *at = &row->agents[word % DRAIN_ROW_WORDS];
+    state->route.drain_count += bit_count(bits);
+    state->route.drain_count -= bit_count(*at);
+    *at = bits;
+}
+
+static void drain_add(struct state *state, u32 word, u64 bits)
+{
+    u64 old = drain_word(state, word);
+    if (bits & ~old) drain_set(state, word, old | bits);
+}
+
+/* The task waits, and whoever could take it will be asked when the drain goes on. */
+static void wait_behind(struct state *state, u32 task)
+{
+    const struct task *row = task_row(state, task);
+    const u64 *members = members_of(state, row->queue);
+    const u64 *needs = row->skill_set == 0 ? NULL : skill_set_row(state, row->skill_set)->skills;
+    for (u32 word = 0; word < state->route.words; word++)
+        drain_add(state, word, eligible_word(state, word, members, needs));
+    line_push(state, task);
+    raise_waiting(state, task, TKD_RULE_BEHIND_OTHERS);
+}
+
+void route_task(struct state *state, u32 task, u32 not_agent)
+{
+    const struct task *row = task_row(state, task);
+    if (ticket_row(state, row->ticket)->flags & TICKET_NO_ROUTING) {
+        raise_waiting(state, task, TKD_RULE_NO_ROUTING);
+        return;
+    }
+    u32 strategy = queue_row(state, row->queue)->strategy;
+    if (strategy == TKD_STRATEGY_CLAIM) {
+        line_push(state, task);
+        raise_waiting(state, task, TKD_RULE_CLAIM);
+        return;
+    }
+    if (route_pending(&state->route)) {
+        wait_behind(state, task);
+        return;
+    }
+    u32 agent = previous_agent(state, task);
+    if (agent != 0 && agent != not_agent) {
+        route_give(state, task, agent, 1, TKD_RULE_PREVIOUS_AGENT);
+        return;
+    }
+    u32 eligible;
+    agent = route_choose(state, row->queue, row->skill_set, not_agent, &eligible);
+    if (agent == 0) {
+        line_push(state, task);
+        raise_waiting(state, task, TKD_RULE_NOBODY_ELIGIBLE);
+        return;
+    }
+    route_give(state, task, agent, eligible, strategy == TKD_STRATEGY_LEAST_LOADED ? TKD_RULE_LEAST_LOADED
+                                                                                    : TKD_RULE_LONGEST_IDLE);
+}
+
+void route_agent(struct state *state, u32 agent)
+{
+    if (!bit_test(state->route.available, agent) || state->line.queues_count == 0) return;
+    if (route_pending(&state->route) || !drain_agent(state, agent))
+        drain_add(state, agent / 64, (u64)1 << agent % 64);
+}
+
+void route_drain(struct state *state)
+{
+    for (u32 word = 0; word < AGENT_WORDS && route_pending(&state->route); word++) {
+        for (u64 bits = drain_word(state, word); bits != 0; bits &= bits - 1) {
+            if (!drain_agent(state, word * 64 + bit_lowest(bits))) {
+                drain_set(state, word, bits);
+                return;
+            }
+        }
+        if (drain_word(state, word) != 0) drain_set(state, word, 0);
+    }
+}
+
+void route_all(struct state *state)
+{
+    for (u32 word = 0; word < state->route.words; word++)
+        for (u64 bits = state->route.available[word]; bits != 0; bits &= bits - 1)
+            route_agent(state, word * 64 + bit_lowest(bits));
+}
+
+void route_loaded(struct state *state)
+{
+    for (u32 word = 0; word < AGENT_WORDS; word++) state->route.drain_count += bit_count(drain_word(state, word));
+}
+
+void agent_presence(struct state *state, const struct tkd_prefix *record, struct tkd_result *result)
+{
+    struct tkd_agent_presence request;
+    record_head(record, &request, sizeof request);
+    result->id = request.agent;
+    if (!catalog_live(state, TKD_KIND_AGENT, request.agent)) {
+        result->status = TKD_UNKNOWN_AGENT;
+        return;
+    }
+    if (request.presence == 0 || request.presence >= TKD_PRESENCE_END) {
+        result->status = TKD_BAD_VALUE;
+        return;
+    }
+    if (seat_row(state, request.agent)->presence == request.presence) {
+        result->status = TKD_UNCHANGED;
+        return;
+    }
+    seat_edit(state, request.agent)->presence = request.presence;
+    struct tkd_event *event = event_raise(state, TKD_EVENT_PRESENCE, 0, NULL, 0);
+    event->a = request.agent;
+    event->b = request.presence;
+    result->status = TKD_OK;
+    route_refresh(state, request.agent);
+    route_agent(state, request.agent);
+}

@@ -1,0 +1,63 @@
+/* Routing: which agent gets a task, which task gets an agent.
+ *
+ * Invariant: if a task waits in a queue that routes and an agent is eligible for it, the agent is in the drain
+ * set. (One exception: who releases a task is not offered it again at once.) The set is empty but when one
+ * command could not finish; then newcomers wait, too. So newcomers never overtake.
+ *
+ * Agents are bits: eligible = has spare capacity and is present ∧ member ∧ skill ∧ skill …, a few operations
+ * a word of 64 agents. The best of them is found with a minimum kept for each word, so that most words are
+ * passed over with one comparison.
+ */
+#ifndef CORE_ROUTE_H
+#define CORE_ROUTE_H
+
+#include "base/base.h"
+#include "core/limits.h"
+
+struct route {
+    u64 *available;    /* AGENT_WORDS: present, with spare capacity */
+    u64 *present;      /* AGENT_WORDS */
+    u64 *everywhere;   /* AGENT_WORDS: serves all queues */
+    u64 *members;      /* QUEUES × AGENT_WORDS */
+    u64 *skilled;      /* SKILLS × AGENT_WORDS */
+    u64 *rank_loaded;  /* by agent: load, then longest idle */
+    u64 *rank_idle;    /* by agent: longest idle */
+    u64 *word_loaded;  /* lowest rank of the available agents of a word */
+    u64 *word_idle;
+    u32 *load;         /* by agent: tasks of active tickets */
+    u32 *held;         /* by agent: all open tasks */
+    u32 *waiting;      /* by queue: gauges of open tasks */
+    u32 *assigned;
+    u32 *suspended;
+    u32 drain_count;   /* bits in the drain rows */
+    u32 budget;        /* assignments left for this command */
+    u32 words;         /* of agents in use */
+};
+
+/* Agents to be given waiting work, when one command could not finish; persisted. */
+#define DRAIN_ROW_WORDS 15u
+#define DRAIN_ROWS ((AGENT_WORDS + DRAIN_ROW_WORDS - 1) / DRAIN_ROW_WORDS)
+struct drain {
+    u64 id;
+    u64 agents[DRAIN_ROW_WORDS];
+};
+
+struct state;
+/* The task has just begun to wait: assigns it (not to `not_agent`, who has just released it) or lets it wait,
+ * and says why in an event. */
+void route_task(struct state *state, u32 task, u32 not_agent);
+/* The agent may have become able to take more. */
+void route_agent(struct state *state, u32 agent);
+/* Every available agent, after the catalog has changed. */
+void route_all(struct state *state);
+/* Goes on with pending drains. */
+void route_drain(struct state *state);
+void route_loaded(struct state *state);
+static inline bool route_pending(const struct route *route) { return route->drain_count != 0; }
+/* Recomputes what is derived of an agent's presence, load and capacity. */
+void route_refresh(struct state *state, u32 agent);
+bool route_eligible(const struct state *state, u32 agent, u32 queue, u32 skill_set);
+bool route_member(const struct state *state, u32 agent, u32 queue);
+void agent_presence(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
+
+#endif

@@ -1,0 +1,63 @@
+#include "core/stats.h"
+
+#include "core/desk.h"
+
+#define KEY_DIMENSION_SHIFT 56
+#define KEY_HOUR_SHIFT 24
+
+static u64 stats_key(u32 dimension, u64 hour, u32 member)
+{
+    return (u64)dimension << KEY_DIMENSION_SHIFT | hour << KEY_HOUR_SHIFT | member;
+}
+
+u32 stats_dimension(const struct stats *stats) { return (u32)(stats->key >> KEY_DIMENSION_SHIFT); }
+u32 stats_member(const struct stats *stats) { return (u32)stats->key & ((1u << KEY_HOUR_SHIFT) - 1); }
+u64 stats_hour_ms(const struct stats *stats) { return (stats->key >> KEY_HOUR_SHIFT & UINT32_MAX) * HOUR_MS; }
+
+static u32 stats_find(const struct state *state, u64 key)
+{
+    u64 hash = hash_u64(key);
+    u32 row;
+    for (u64 at = index_seek(&state->stats, hash); (row = index_candidate(&state->stats, hash, &at));)
+        if (stats_row(state, row)->key == key) return row;
+    return 0;
+}
+
+/* The row of this hour; found at once while the hour lasts. */
+static u32 stats_current(struct state *state, u32 dimension, u32 member)
+{
+    u32 *current = &state->stats_current[dimension][member];
+    u64 key = stats_key(dimension, state->now_ms / HOUR_MS, member);
+    if (*current != 0 && stats_row(state, *current)->key == key) return *current;
+    u32 row = stats_find(state, key);
+    if (row == 0) {
+        row = table_take(&state->tables[TABLE_STATS]);
+        stats_edit(state, row)->key = key;
+        index_insert(&state->stats, hash_u64(key), row);
+    }
+    *current = row;
+    return row;
+}
+
+void stats_count_member(struct state *state, u32 dimension, u32 member, enum stats_counter counter, u64 amount)
+{
+    if (member == 0) return;
+    stats_edit(state, stats_current(state, dimension, member))->counters[counter] += amount;
+}
+
+void stats_count(struct state *state, const struct ticket *ticket, enum stats_counter counter, u64 amount)
+{
+    stats_count_member(state, TKD_DIMENSION_DESK, 1, counter, amount);
+    stats_count_member(state, TKD_DIMENSION_QUEUE, ticket->queue, counter, amount);
+    stats_count_member(state, TKD_DIMENSION_AGENT, ticket->agent, counter, amount);
+    stats_count_member(state, TKD_DIMENSION_CHANNEL, ticket->channel, counter, amount);
+    stats_count_member(state, TKD_DIMENSION_CATEGORY, ticket->category, counter, amount);
+    stats_count_member(state, TKD_DIMENSION_PRIORITY, ticket->priority, counter, amount);
+    stats_count_member(state, TKD_DIMENSION_TIER, customer_row(state, ticket->customer)->tier, counter, amount);
+}
+
+void stats_loaded(struct state *state)
+{
+    for (u32 row = 1; row <= state->tables[TABLE_STATS].row_last; row++)
+        if (stats_row(state, row)->key != 0) index_insert(&state->stats, hash_u64(stats_row(state, row)->key), row);
+}

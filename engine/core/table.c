@@ -1,0 +1,161 @@
+#include "core/table.h"
+
+#include "base/bitset.h"
+#include "core/snapshot.h"
+
+static u32 table_chunk_shift(u32 row_bytes)
+{
+    u32 shift = 0;
+    while ((2u << shift) * row_bytes <= TABLE_CHUNK_BYTES_MAX) shift++;
+    return shift;
+}
+
+static u64 words_for(u64 bits) { return bits / 64 + 1; }
+
+static u64 used_words(u32 rows_max, u32 level)
+{
+    u64 words = words_for((u64)rows_max + 1);
+    while (level-- > 0) words = words_for(words);
+    return words;
+}
+
+u64 table_bytes(u32 row_bytes, u32 rows_max)
+{
+    u32 shift = table_chunk_shift(row_bytes);
+    u64 chunks = ((u64)rows_max >> shift) + 1;
+    u64 bytes = round_up((chunks << shift) * row_bytes, 64) + 2 * round_up(words_for(chunks) * 8, 64);
+    for (u32 level = 0; level < TABLE_LEVELS; level++) bytes += round_up(used_words(rows_max, level) * 8, 64);
+    return bytes + 4096;
+}
+
+static void *carve(u8 **memory, u64 bytes)
+{
+    u8 *at = *memory;
+    *memory += round_up(bytes, 64);
+    return at;
+}
+
+void table_init(struct table *table, u32 number, u32 row_bytes, u32 rows_max, struct snapshot *snapshot,
+                u8 **memory)
+{
+    ASSERT(row_bytes % 8 == 0 && row_bytes <= TABLE_CHUNK_BYTES_MAX && rows_max < UINT32_MAX / 2);
+    u8 *begin = *memory;
+    u32 shift = table_chunk_shift(row_bytes);
+    u64 chunks = ((u64)rows_max >> shift) + 1;
+    *table = (struct table){.row_bytes = row_bytes,
+                            .chunk_shift = shift,
+                            .rows_max = rows_max,
+                            .number = number,
+                            .snapshot = snapshot};
+    table->rows = carve(memory, (chunks << shift) * row_bytes);
+    table->dirty = carve(memory, words_for(chunks) * 8);
+    table->pending = carve(memory, words_for(chunks) * 8);
+    for (u32 level = 0; level < TABLE_LEVELS; level++)
+        table->used[level] = carve(memory, used_words(rows_max, level) * 8);
+    *memory = begin + round_up((u64)(*memory - begin), 4096);
+    ASSERT((u64)(*memory - begin) <= round_up(table_bytes(row_bytes, rows_max), 4096));
+    bit_set(table->used[0], 0); /* row 0 is nobody's */
+}
+
+void *table_edit(struct table *table, u32 row)
+{
+    ASSERT(row != 0 && row <= table->rows_max);
+    u32 chunk = row >> table->chunk_shift;
+    u64 bit = (u64)1 << (chunk % 64);
+    if (table->pending[chunk / 64] & bit) snapshot_save(table->snapshot, table, chunk);
+    table->dirty[chunk / 64] |= bit;
+    return table->rows + (u64)row * table->row_bytes;
+}
+
+static void table_mark(struct table *table, u32 row)
+{
+    u64 word = row;
+    for (u32 level = 0; level < TABLE_LEVELS; level++) {
+        u64 bit = word % 64;
+        word /= 64;
+        table->used[level][word] |= (u64)1 << bit;
+        if (table->used[level][word] != UINT64_MAX) return;
+    }
+}
+
+static void table_unmark(struct table *table, u32 row)
+{
+    u64 word = row;
+    for (u32 level = 0; level < TABLE_LEVELS; level++) {
+        u64 bit = word % 64;
+        word /= 64;
+        bool was_full = table->used[level][word] == UINT64_MAX;
+        table->used[level][word] &= ~((u64)1 << bit);
+        if (!was_full) return;
+    }
+}
+
+static void table_claim(struct table *table, u32 row)
+{
+    table_mark(table, row);
+    table->rows_live++;
+    if (row > table->row_last) table->row_last = row;
+    const u64 *id = table_row(table, row);
+    ASSERT(*id == 0);
+    (void)table_edit(table, row);
+}
+
+u32 table_take(struct table *table)
+{
+    ASSERT(table->rows_live < table->rows_max);
+    u64 word = 0;
+    for (u32 level = TABLE_LEVELS; level-- > 0;) {
+        while (table->used[level][word] == UINT64_MAX) word++; /* only at the top, which is short */
+        word = word * 64 + bit_lowest(~table->used[level][word]);
+    }
+    ASSERT(word <= table->rows_max);
+    table_claim(table, (u32)word);
+    return (u32)word;
+}
+
+void table_take_at(struct table *table, u32 row)
+{
+    ASSERT(row != 0 && row <= table->rows_max && !bit_test(table->used[0], row));
+    table_claim(table, row);
+}
+
+void table_give(struct table *table, u32 row)
+{
+    ASSERT(table_used(table, row));
+    memset(table_edit(table, row), 0, table->row_bytes);
+    table_unmark(table, row);
+    table->rows_live--;
+}
+
+u32 table_chunks(const struct table *table) { return (table->row_last >> table->chunk_shift) + 1; }
+
+u32 table_chunk_bytes(const struct table *table) { return table->row_bytes << table->chunk_shift; }
+
+const void *table_chunk(const struct table *table, u32 chunk)
+{
+    return table->rows + ((u64)chunk << table->chunk_shift) * table->row_bytes;
+}
+
+void table_loaded(struct table *table)
+{
+    ASSERT(table->rows_live == 0);
+    u32 last = table->row_last;
+    table->row_last = 0;
+    for (u32 row = 1; row <= last; row++) {
+        if (*(const u64 *)table_row(table, row) == 0) continue;
+        table_mark(table, row);
+        table->rows_live++;
+        table->row_last = row;
+    }
+}
+
+void table_validate(const struct table *table)
+{
+    u32 live = 0;
+    for (u32 row = 1; row <= table->row_last; row++) {
+        bool used = *(const u64 *)table_row(table, row) != 0;
+        ASSERT(used == bit_test(table->used[0], row));
+        live += used;
+    }
+    ASSERT(live == table->rows_live);
+}
