@@ -122,11 +122,12 @@ struct state {
 #define DESK_ROWS(name, NAME, type)                                                                          \
     static inline const struct type *name##_row(const struct state *state, u32 row)                          \
     {                                                                                                        \
-        return table_row(&state->tables[TABLE_##NAME], row);                                                 \
+        return (const struct type *)state->tables[TABLE_##NAME].rows + row;                                  \
     }                                                                                                        \
     static inline struct type *name##_edit(struct state *state, u32 row)                                     \
     {                                                                                                        \
-        return table_edit(&state->tables[TABLE_##NAME], row);                                                \
+        table_touch(&state->tables[TABLE_##NAME], row);                                                      \
+        return (struct type *)state->tables[TABLE_##NAME].rows + row;                                        \
     }
 DESK_ROWS(skill, SKILL, skill)
 DESK_ROWS(channel, CHANNEL, channel)

@@ -41,12 +41,13 @@ static u32 stats_current(struct state *state, u32 dimension, u32 member)
 
 void stats_count_member(struct state *state, u32 dimension, u32 member, enum stats_counter counter, u64 amount)
 {
-    if (member == 0) return;
+    if (member == 0 || amount == 0) return;
     stats_edit(state, stats_current(state, dimension, member))->counters[counter] += amount;
 }
 
 void stats_count(struct state *state, const struct ticket *ticket, enum stats_counter counter, u64 amount)
 {
+    if (amount == 0) return;
     stats_count_member(state, TKD_DIMENSION_DESK, 1, counter, amount);
     stats_count_member(state, TKD_DIMENSION_QUEUE, ticket->queue, counter, amount);
     stats_count_member(state, TKD_DIMENSION_AGENT, ticket->agent, counter, amount);

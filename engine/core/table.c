@@ -57,15 +57,7 @@ void table_init(struct table *table, u32 number, u32 row_bytes, u32 rows_max, st
     bit_set(table->used[0], 0); /* row 0 is nobody's */
 }
 
-void *table_edit(struct table *table, u32 row)
-{
-    ASSERT(row != 0 && row <= table->rows_max);
-    u32 chunk = row >> table->chunk_shift;
-    u64 bit = (u64)1 << (chunk % 64);
-    if (table->pending[chunk / 64] & bit) snapshot_save(table->snapshot, table, chunk);
-    table->dirty[chunk / 64] |= bit;
-    return table->rows + (u64)row * table->row_bytes;
-}
+void table_save(struct table *table, u32 chunk) { snapshot_save(table->snapshot, table, chunk); }
 
 static void table_mark(struct table *table, u32 row)
 {

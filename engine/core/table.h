@@ -47,8 +47,23 @@ static inline bool table_used(const struct table *table, u32 row)
 }
 static inline u32 table_free(const struct table *table) { return table->rows_max - table->rows_live; }
 
+/* A pending chunk is about to change: saves it first. */
+void table_save(struct table *table, u32 chunk);
+/* The row is about to be changed. */
+static inline void table_touch(struct table *table, u32 row)
+{
+    ASSERT(row != 0 && row <= table->rows_max);
+    u32 chunk = row >> table->chunk_shift;
+    u64 bit = (u64)1 << (chunk % 64);
+    if (__builtin_expect((table->pending[chunk / 64] & bit) != 0, 0)) table_save(table, chunk);
+    table->dirty[chunk / 64] |= bit;
+}
 /* The row, to be changed. */
-void *table_edit(struct table *table, u32 row);
+static inline void *table_edit(struct table *table, u32 row)
+{
+    table_touch(table, row);
+    return table->rows + (u64)row * table->row_bytes;
+}
 /* The lowest free row, zero and to be filled: the first word must become non-zero. There must be one. */
 u32 table_take(struct table *table);
 /* This very row, if it is free (catalog: row = id). */
