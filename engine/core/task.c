@@ -9,7 +9,7 @@ u32 task_skill_set(struct state *state, const struct ticket *ticket)
     return skill_set_join(state, set, ticket->skill_set);
 }
 
-void task_open(struct state *state, u32 row)
+static void task_open(struct state *state, u32 row)
 {
     struct ticket *ticket = ticket_edit(state, row);
     ASSERT(ticket->task == 0);
@@ -23,6 +23,12 @@ void task_open(struct state *state, u32 row)
     task->entered_ms = state->now_ms;
     ticket->task = at;
     task->skill_set = (u16)task_skill_set(state, ticket);
+}
+
+void task_enter(struct state *state, u32 row)
+{
+    task_open(state, row);
+    const struct ticket *ticket = ticket_row(state, row);
     tally_edit(state, ticket->queue)->entries++;
     stats_count(state, ticket, STATS_entered, 1);
 }

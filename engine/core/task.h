@@ -23,13 +23,13 @@ _Static_assert(sizeof(struct task) == 64, "a task is one cache line");
 struct state;
 /* The skills that the ticket's task requires in all. */
 u32 task_skill_set(struct state *state, const struct ticket *ticket);
-/* Opens the ticket's next task in its queue. */
-void task_open(struct state *state, u32 ticket);
+/* The ticket enters its queue: opens its next task there. */
+void task_enter(struct state *state, u32 ticket);
 /* Gives the open task to an agent; a new ticket is open from now on. */
 void task_give(struct state *state, u32 ticket, u32 agent);
 /* Takes it from the agent; it waits from now on as if it had just entered. */
 void task_take_back(struct state *state, u32 ticket);
-/* Opens a task after a reopen. */
+/* Opens a task after a reopen, which is no entry. */
 void task_reopen(struct state *state, u32 ticket);
 /* Ends the open task. */
 void task_close(struct state *state, u32 ticket, u32 outcome);

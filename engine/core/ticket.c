@@ -302,7 +302,7 @@ void ticket_create(struct state *state, const struct tkd_prefix *record, struct 
     if (request.key_bytes != 0) create_key(state, row, hash);
     create_event(state, row, &request, texts);
     struct place nowhere = {0};
-    task_open(state, row);
+    task_enter(state, row);
     stats_count(state, ticket_row(state, row), STATS_created, 1);
     if (request.agent != 0) {
         event_raise(state, TKD_EVENT_ASSIGNED, row, NULL, 0)->a = request.agent;
@@ -382,7 +382,7 @@ static enum tkd_status verb_transfer(struct state *state, struct update *update)
     struct ticket *row = ticket_edit(state, update->row);
     row->queue = (u16)to;
     row->agent = 0;
-    task_open(state, update->row);
+    task_enter(state, update->row);
     if (agent != 0) task_give(state, update->row, agent);
     return TKD_OK;
 }

@@ -1,0 +1,206 @@
+# ticketd: GNU make, everything is built below $(BUILD). `make help` lists the targets.
+
+VERSION := 0.1.0
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC := gcc
+OPTIMIZE ?= -O2
+SANITIZE ?=
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.DEFAULT_GOAL := all
+GOALS := $(or $(MAKECMDGOALS),all)
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+# `make V=1` shows whole commands.
+ifeq ($(V),)
+say = @printf '  %-5s %s\n' $(1) $(2);
+endif
+
+# ---- Dependencies: $(BUILD)/packages-*.mk is made by installing what is missing and asking pkg-config. ----
+
+ifneq ($(filter-out help clean format,$(GOALS)),)
+include $(BUILD)/packages-build.mk
+ifneq ($(filter test test-% $(BUILD)/test/%,$(GOALS)),)
+include $(BUILD)/packages-test.mk
+endif
+endif
+
+# One after the other: apt-get can only run once at a time.
+$(BUILD)/packages-test.mk: $(BUILD)/packages-build.mk
+$(BUILD)/packages-%.mk: tools/packaging/deps
+	@mkdir -p $(@D)
+	@tools/packaging/deps $* > $@
+
+# ---- Flags ----
+
+WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow
+CPPFLAGS := -D_GNU_SOURCE -DTICKETD_VERSION='"$(VERSION)"' -I. -Iengine -Iinclude -Itools
+CFLAGS := -std=c17 $(WARNINGS) $(OPTIMIZE) -g -fno-strict-aliasing -pthread $(SANITIZE)
+LDFLAGS := -pthread -Wl,--as-needed $(SANITIZE)
+COMPILE = $(call say,cc,$<) $(CC) $(CPPFLAGS) $(PACKAGES_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+LINK = $(call say,link,$@) $(CC) $(LDFLAGS) -o $@
+
+# ---- Sources ----
+
+sources = $(sort $(wildcard $(1)))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+ENGINE := $(call sources,engine/*/*.c)
+LIBRARY := $(call sources,tools/libticketd/*.c) $(addprefix engine/,core/schema.c core/frame.c base/assert.c)
+CTL := $(call sources,tools/ticketctl/*.c)
+CTL_MAIN := tools/ticketctl/main.c
+BENCH_MAINS := $(call sources,bench/ticketbench.c bench/demo.c)
+BENCH := $(filter-out $(BENCH_MAINS),$(call sources,bench/*.c))
+PROTOCOL := $(call sources,tools/protocol/*.c)
+SUPPORT := $(call sources,tests/support/*.c)
+TESTS := $(call sources,tests/*/test_*.c)
+TEST_BINARIES := $(patsubst tests/%.c,$(BUILD)/test/%,$(TESTS))
+
+BIN := $(BUILD)/bin
+LIB := $(BUILD)/lib
+SONAME := libticketd.so.1
+PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
+
+.PHONY: all test test-build demo bench asan cov install format lint help clean deps protocol
+
+all: $(PROGRAMS) $(LIB)/libticketd.a $(LIB)/$(SONAME) ## the server, the tools, the library (build/bin, build/lib)
+
+# ---- Objects, archives, programs ----
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/packages-build.mk
+	@mkdir -p $(@D)
+	$(COMPILE)
+
+$(BUILD)/pic/%.o: %.c $(BUILD)/packages-build.mk
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC
+
+$(BUILD)/test/%.o: tests/%.c $(BUILD)/packages-build.mk $(BUILD)/packages-test.mk
+	@mkdir -p $(@D)
+	$(COMPILE) $(TEST_CFLAGS)
+
+# Archives are made anew, so that no object of a file that is gone stays in them.
+ARCHIVE = $(call say,ar,$@) mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
+
+$(LIB)/libengine.a: $(call objects,$(filter-out engine/edge/main.c,$(ENGINE)))
+	$(ARCHIVE)
+$(LIB)/libticketctl.a: $(call objects,$(filter-out $(CTL_MAIN),$(CTL)))
+	$(ARCHIVE)
+$(LIB)/libprotocol.a: $(call objects,$(filter-out tools/protocol/main.c,$(PROTOCOL)))
+	$(ARCHIVE)
+$(LIB)/libbench.a: $(call objects,$(BENCH))
+	$(ARCHIVE)
+$(LIB)/libsupport.a: $(call objects,$(SUPPORT))
+	$(ARCHIVE)
+
+# One object that keeps what is not its interface to itself, like the shared library.
+$(LIB)/libticketd.a: $(call objects,$(LIBRARY))
+	$(call say,ar,$@) mkdir -p $(@D) && rm -f $@ && $(CC) -r -nostdlib -o $(LIB)/libticketd.o $^ && \
+	objcopy --wildcard --keep-global-symbol='tkd_*' $(LIB)/libticketd.o && ar rcs $@ $(LIB)/libticketd.o
+
+$(LIB)/$(SONAME): $(patsubst %.c,$(BUILD)/pic/%.o,$(LIBRARY)) tools/packaging/libticketd.map
+	@mkdir -p $(@D)
+	$(LINK) -shared -Wl,-soname,$(SONAME) -Wl,--version-script,tools/packaging/libticketd.map $(filter %.o,$^)
+	@ln -sf $(SONAME) $(LIB)/libticketd.so
+
+ARCHIVES := $(LIB)/libprotocol.a $(LIB)/libticketctl.a $(LIB)/libbench.a $(LIB)/libticketd.a $(LIB)/libengine.a
+
+$(BIN)/ticketd: $(call objects,$(filter engine/edge/main.c,$(ENGINE))) $(LIB)/libengine.a
+	@mkdir -p $(@D)
+	$(LINK) $^ $(ENGINE_LIBS)
+
+$(BIN)/ticketctl: $(call objects,$(filter $(CTL_MAIN),$(CTL))) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(TOOLS_LIBS) $(ENGINE_LIBS)
+
+$(BIN)/%: $(BUILD)/obj/bench/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(TOOLS_LIBS) $(ENGINE_LIBS)
+
+# ---- The protocol's document is made from the schema and kept in the repository ----
+
+$(BUILD)/protocol: $(call objects,$(PROTOCOL) engine/core/frame.c engine/core/schema.c engine/base/assert.c)
+	$(LINK) $^
+
+protocol: $(BUILD)/protocol ## writes PROTOCOL.md and the golden vectors anew from the schema
+	$(BUILD)/protocol tools/protocol/PROTOCOL.md.in > include/ticketd/PROTOCOL.md
+	$(BUILD)/protocol --golden worked > tests/golden/worked.txt
+	$(BUILD)/protocol --golden members > tests/golden/members.txt
+
+# ---- Tests ----
+
+$(BUILD)/test/%: $(BUILD)/test/%.o $(LIB)/libsupport.a $(ARCHIVES)
+	$(LINK) $^ $(TOOLS_LIBS) $(ENGINE_LIBS) $(TEST_LIBS)
+
+test-build: all $(TEST_BINARIES) $(BUILD)/protocol
+
+test: test-build ## builds all and runs every test
+	@BUILD=$(BUILD) SANITIZE='$(SANITIZE)' OPTIMIZE='$(OPTIMIZE)' tests/run $(TEST_BINARIES)
+
+asan: ## the tests with the address and undefined-behaviour sanitizers
+	+$(MAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1' \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' test
+
+cov: ## line coverage of the tests; engine/core must reach 90 %
+	rm -rf $(BUILD)/cov/obj
+	+$(MAKE) BUILD=$(BUILD)/cov OPTIMIZE='-O0' SANITIZE='--coverage' test
+	tests/coverage $(BUILD)/cov engine/core 90
+
+# ---- Running ----
+
+demo: all ## a day of 100,000 tickets through the server; LOG=FILE replays a desk log instead
+	@BUILD=$(BUILD) bench/demo.sh $(if $(LOG),"$(LOG)")
+
+bench: all ## durable creates a second, latencies, memory a ticket, time back in service
+	@mkdir -p $(BUILD)/tmp
+	TMPDIR=$(abspath $(BUILD))/tmp $(BIN)/ticketbench $(BENCH_OPTIONS)
+
+# ---- Installing ----
+
+MAN_PAGES := $(call sources,$(foreach n,1 5 7 8,engine/*/*.$(n) tools/*/*.$(n) tools/*/man/*.$(n) bench/*.$(n)))
+
+install: all ## DESTDIR, PREFIX: programs, library, headers, pkg-config file, man pages, systemd unit
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/ticketd
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/ticketd
+	install -m 755 $(BIN)/ticketd $(BIN)/ticketctl $(BIN)/ticketbench $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(LIB)/libticketd.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(LIB)/$(SONAME) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libticketd.so
+	install -m 644 include/ticketd/*.h $(DESTDIR)$(PREFIX)/include/ticketd
+	install -m 644 include/ticketd/PROTOCOL.md README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/ticketd
+	sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),' tools/packaging/libticketd.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libticketd.pc
+	sed 's,@PREFIX@,$(PREFIX),' tools/packaging/ticketd.service \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/ticketd.service
+	for page in $(MAN_PAGES); do \
+	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+
+# ---- Housekeeping ----
+
+C_FILES = $(call sources,$(foreach e,c h,engine/*/*.$(e) include/*/*.$(e) tools/*/*.$(e) bench/*.$(e) tests/*/*.$(e)))
+
+format: ## lays the sources out with clang-format
+	@command -v clang-format > /dev/null || { echo "clang-format is missing: apt-get install clang-format"; exit 1; }
+	clang-format -i $(C_FILES)
+
+lint: all ## the house rules, and clang-tidy where it is installed
+	@BUILD=$(BUILD) ONLY=tests/house tests/run
+	@if command -v clang-tidy > /dev/null; then \
+	    clang-tidy --quiet $(ENGINE) -- -std=c17 $(CPPFLAGS) $(PACKAGES_CFLAGS); \
+	else echo "clang-tidy is missing (apt-get install clang-tidy): house rules only"; fi
+
+deps: $(BUILD)/packages-build.mk $(BUILD)/packages-test.mk ## installs what is missing (apt-get), and says so
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+clean: ## removes $(BUILD)
+	rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*.d $(BUILD)/pic/*/*/*.d $(BUILD)/test/*/*.d)

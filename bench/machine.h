@@ -1,0 +1,17 @@
+/* What a figure was measured on: without it a figure says nothing. */
+#ifndef BENCH_MACHINE_H
+#define BENCH_MACHINE_H
+
+#include "base/base.h"
+
+struct machine {
+    char processor[128];
+    char kernel[128];
+    char file_system[64]; /* below the data */
+    u32 cores;
+    u64 memory_bytes;
+};
+
+void machine_read(struct machine *machine, const char *data);
+
+#endif

@@ -1,0 +1,548 @@
+#include "durable/checkpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "port/clock.h"
+#include "port/file.h"
+
+#define LOG_BYTES_DEFAULT (192ull << 20)
+#define EVENT_FLUSH_BYTES_DEFAULT (4ull << 20)
+#define SAVED_BYTES_SLOW (32ull << 20)
+#define SLICE_BYTES (1u << 20)
+#define SLICE_BYTES_MIN 4096u
+enum {
+    SLICES = 8,
+    SLICE_CHUNKS = 16,
+    EVENT_JOBS = 16,
+    EVENT_JOB_BYTES = 512 << 10,
+    EVENT_FLUSH_MS_DEFAULT = 500,
+    SLICE_US_DEFAULT = 100,
+    LOG_LAG_MAX = 4, /* times log_bytes: then intake slows down */
+};
+
+enum phase {
+    PHASE_IDLE = 1,
+    PHASE_FLUSHING,   /* events up to `goal_seq` are handed over */
+    PHASE_SLICING,    /* rows are copied out and handed over */
+    PHASE_DRAINING,   /* the log and the events up to the snapshot follow */
+    PHASE_COMMITTING, /* a COMMIT is on its way */
+    PHASE_COPYING,    /* a backup is written */
+    PHASE_NAMING,     /* its name becomes durable */
+};
+
+struct slice {
+    struct store_job job;
+    u8 *buffer;
+    bool busy;
+};
+
+struct event_job {
+    struct store_job job;
+    bool busy;
+};
+
+struct checkpoint {
+    struct state *state;
+    struct wal *wal;
+    struct store *store;
+    struct io *io;
+    struct checkpoint_config config;
+    char *backups;
+    bool failed;
+    enum phase phase;
+    u32 jobs; /* in flight */
+
+    struct store_root root; /* what the store holds */
+    struct store_root next; /* what the running row checkpoint will make of it */
+    bool rows;              /* the COMMIT under way carries rows */
+    u64 count;
+
+    /* Events: raised -> durable -> given to the store -> stored (event_log.stored_seq). */
+    u64 mark_op;  /* when this op is durable ... */
+    u64 mark_seq; /* ... so are the events up to here */
+    u64 durable_seq;
+    u64 given_seq;
+    u64 goal_seq;
+    u64 waiting_since_ns; /* since when events have not been stored; 0: all are */
+
+    struct slice slices[SLICES];
+    u32 slice; /* being filled */
+    u64 slice_used;
+    struct event_job events[EVENT_JOBS];
+    struct store_job commit;
+
+    struct checkpoint_request *requests; /* in the order of their arrival */
+    struct checkpoint_request *backup;   /* under way */
+    struct store_job copy;
+    struct io_op naming;
+    i32 backups_fd;
+    struct io_op timer;
+};
+
+static struct event_log *event_log_of(const struct checkpoint *checkpoint)
+{
+    return state_events(checkpoint->state);
+}
+
+/* ---- Requests ---- */
+
+static void request_remove(struct checkpoint *checkpoint, struct checkpoint_request *request)
+{
+    struct checkpoint_request **link = &checkpoint->requests;
+    while (*link != request) link = &(*link)->next;
+    *link = request->next;
+    request->next = NULL;
+}
+
+static void request_finish(struct checkpoint *checkpoint, struct checkpoint_request *request, i32 result)
+{
+    request_remove(checkpoint, request);
+    request->done(request, result);
+}
+
+/* The first one that the store covers; `backup` or plain ones. */
+static struct checkpoint_request *request_covered(const struct checkpoint *checkpoint, bool backup)
+{
+    struct checkpoint_request *request = checkpoint->requests;
+    while (request != NULL && (request->op > checkpoint->root.op || (request->backup[0] != 0) != backup)) {
+        request = request->next;
+    }
+    return request;
+}
+
+static bool request_uncovered(const struct checkpoint *checkpoint)
+{
+    const struct checkpoint_request *request = checkpoint->requests;
+    while (request != NULL && request->op <= checkpoint->root.op) request = request->next;
+    return request != NULL;
+}
+
+static bool backup_name_good(const char *name)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    u64 bytes = strlen(name);
+    return bytes <= 64 && name[0] != '.' && strspn(name, letters) == bytes;
+}
+
+void checkpoint_request(struct checkpoint *checkpoint, struct checkpoint_request *request)
+{
+    ASSERT(request->done != NULL && request->backup[sizeof request->backup - 1] == 0);
+    request->op = state_op(checkpoint->state);
+    request->next = NULL;
+    struct checkpoint_request **link = &checkpoint->requests;
+    while (*link != NULL) link = &(*link)->next;
+    *link = request;
+}
+
+/* ---- Failure ---- */
+
+static void fail(struct checkpoint *checkpoint, const char *step, i32 result)
+{
+    if (checkpoint->failed) return;
+    checkpoint->failed = true;
+    char what[256];
+    snprintf(what, sizeof what, "the store failed (%s): %s", step, strerror(-result));
+    checkpoint->config.failed(checkpoint->config.owner, what);
+    while (checkpoint->requests != NULL) request_finish(checkpoint, checkpoint->requests, result);
+}
+
+static void submit(struct checkpoint *checkpoint, struct store_job *job)
+{
+    checkpoint->jobs++;
+    store_submit(checkpoint->store, job);
+}
+
+/* ---- Events ---- */
+
+/* Where an event begins in the ring's endless count of bytes. */
+static u64 event_position(const struct event_log *log, u64 seq)
+{
+    if (seq >= log->seq_next) return log->head;
+    return log->offsets[max_u64(seq, log->seq_first) % log->offsets_count];
+}
+
+static u64 event_bytes_unstored(const struct event_log *log)
+{
+    return log->head - event_position(log, log->stored_seq + 1);
+}
+
+/* Learns which events have become durable with the log. */
+static void durable_advance(struct checkpoint *checkpoint)
+{
+    u64 synced_op = wal_synced_op(checkpoint->wal);
+    u64 newest = event_log_of(checkpoint)->seq_next - 1;
+    if (checkpoint->mark_op <= synced_op) {
+        checkpoint->durable_seq = max_u64(checkpoint->durable_seq, checkpoint->mark_seq);
+        checkpoint->mark_op = state_op(checkpoint->state);
+        checkpoint->mark_seq = newest;
+        if (checkpoint->mark_op <= synced_op) checkpoint->durable_seq = newest;
+    }
+    if (event_log_of(checkpoint)->stored_seq >= newest) checkpoint->waiting_since_ns = 0;
+    else if (checkpoint->waiting_since_ns == 0) checkpoint->waiting_since_ns = clock_monotonic_ns();
+}
+
+static void event_job_done(struct store_job *job, i32 result)
+{
+    struct checkpoint *checkpoint = job->owner;
+    checkpoint->jobs--;
+    ((struct event_job *)job)->busy = false;
+    if (result < 0) fail(checkpoint, "storing events", result);
+}
+
+/* Hands over one run of events up to `goal_seq`. false: nothing could be done now. */
+static bool events_give(struct checkpoint *checkpoint)
+{
+    if (checkpoint->given_seq >= checkpoint->goal_seq) return false;
+    struct event_job *free_job = NULL;
+    for (u32 i = 0; i < EVENT_JOBS && free_job == NULL; i++) {
+        if (!checkpoint->events[i].busy) free_job = &checkpoint->events[i];
+    }
+    if (free_job == NULL) return false;
+    u64 bytes, last;
+    u64 first = checkpoint->given_seq + 1;
+    const void *run = event_run(event_log_of(checkpoint), first, checkpoint->goal_seq, EVENT_JOB_BYTES, &bytes, &last);
+    if (run == NULL) { /* one large event */
+        run = event_run(event_log_of(checkpoint), first, first, U64_NONE, &bytes, &last);
+        ASSERT(run != NULL && last == first);
+    }
+    free_job->job = (struct store_job){
+        .kind = STORE_EVENTS, .data = run, .bytes = bytes, .done = event_job_done, .owner = checkpoint};
+    free_job->busy = true;
+    checkpoint->given_seq = last;
+    submit(checkpoint, &free_job->job);
+    return true;
+}
+
+static bool waited_long(const struct checkpoint *checkpoint)
+{
+    if (checkpoint->waiting_since_ns == 0) return false;
+    u64 waited_ns = sat_sub(clock_monotonic_ns(), checkpoint->waiting_since_ns);
+    return waited_ns >= (u64)checkpoint->config.event_flush_ms * 1000000;
+}
+
+static bool flush_wanted(const struct checkpoint *checkpoint)
+{
+    const struct event_log *log = event_log_of(checkpoint);
+    u64 unstored = event_bytes_unstored(log);
+    if (unstored == 0) return false;
+    return unstored >= checkpoint->config.event_flush_bytes || unstored >= log->ring_bytes / 2 ||
+           waited_long(checkpoint);
+}
+
+/* ---- Commit ---- */
+
+static void requests_grant(struct checkpoint *checkpoint)
+{
+    struct checkpoint_request *request;
+    while ((request = request_covered(checkpoint, false)) != NULL) request_finish(checkpoint, request, 0);
+}
+
+static void commit_done(struct store_job *job, i32 result)
+{
+    struct checkpoint *checkpoint = job->owner;
+    checkpoint->jobs--;
+    if (result < 0) {
+        fail(checkpoint, "committing", result);
+        return;
+    }
+    ASSERT(checkpoint->phase == PHASE_COMMITTING);
+    checkpoint->phase = PHASE_IDLE;
+    checkpoint->root = job->root;
+    event_stored(event_log_of(checkpoint), checkpoint->given_seq);
+    checkpoint->waiting_since_ns = 0;
+    if (!checkpoint->rows) return;
+    checkpoint->rows = false;
+    checkpoint->count++;
+    wal_recycle(checkpoint->wal, checkpoint->root.op);
+}
+
+static void commit(struct checkpoint *checkpoint, const struct store_root *root, bool rows)
+{
+    ASSERT(root->op <= wal_synced_op(checkpoint->wal));
+    ASSERT(checkpoint->given_seq <= checkpoint->durable_seq && root->event_seq <= checkpoint->given_seq);
+    checkpoint->rows = rows;
+    checkpoint->phase = PHASE_COMMITTING;
+    checkpoint->commit =
+        (struct store_job){.kind = STORE_COMMIT, .root = *root, .done = commit_done, .owner = checkpoint};
+    submit(checkpoint, &checkpoint->commit);
+}
+
+/* ---- Rows ---- */
+
+static void slice_done(struct store_job *job, i32 result)
+{
+    struct checkpoint *checkpoint = job->owner;
+    checkpoint->jobs--;
+    ((struct slice *)job)->busy = false;
+    if (result < 0) fail(checkpoint, "storing rows", result);
+}
+
+static void slice_submit(struct checkpoint *checkpoint)
+{
+    struct slice *slice = &checkpoint->slices[checkpoint->slice];
+    slice->job = (struct store_job){.kind = STORE_CHUNKS,
+                                    .data = slice->buffer,
+                                    .bytes = checkpoint->slice_used,
+                                    .done = slice_done,
+                                    .owner = checkpoint};
+    slice->busy = true;
+    checkpoint->slice = (checkpoint->slice + 1) % SLICES;
+    checkpoint->slice_used = 0;
+    submit(checkpoint, &slice->job);
+}
+
+/* The rows as of now, which the log has to reach before they may be committed. */
+static void rows_begin(struct checkpoint *checkpoint)
+{
+    ASSERT(wal_last_op(checkpoint->wal) == state_op(checkpoint->state));
+    checkpoint->next = checkpoint->root;
+    checkpoint->next.format_version = STORE_FORMAT_VERSION;
+    checkpoint->next.machine_version = STATE_MACHINE_VERSION;
+    checkpoint->next.op = state_op(checkpoint->state);
+    checkpoint->next.time_ms = state_time(checkpoint->state);
+    checkpoint->next.event_seq = event_log_of(checkpoint)->seq_next - 1;
+    checkpoint->next.log_checksum = wal_checksum(checkpoint->wal);
+    state_snapshot_begin(checkpoint->state);
+    checkpoint->slice_used = 0;
+    checkpoint->phase = PHASE_SLICING;
+}
+
+/* Copies rows out for about slice_us. false: all buffers are with the store. */
+static bool rows_slice(struct checkpoint *checkpoint)
+{
+    u64 end_ns = clock_monotonic_ns() + (u64)checkpoint->config.slice_us * 1000;
+    bool finished = false;
+    do {
+        struct slice *slice = &checkpoint->slices[checkpoint->slice];
+        if (slice->busy) return false;
+        u64 room = SLICE_BYTES - checkpoint->slice_used;
+        checkpoint->slice_used += state_snapshot_slice(checkpoint->state, slice->buffer + checkpoint->slice_used, room,
+                                                       SLICE_CHUNKS, &finished);
+        ASSERT(checkpoint->slice_used <= SLICE_BYTES);
+        bool full = SLICE_BYTES - checkpoint->slice_used < SLICE_BYTES_MIN;
+        if (full || (finished && checkpoint->slice_used > 0)) slice_submit(checkpoint);
+    } while (!finished && clock_monotonic_ns() < end_ns);
+    if (finished) {
+        checkpoint->phase = PHASE_DRAINING;
+        checkpoint->goal_seq = checkpoint->next.event_seq;
+    }
+    return true;
+}
+
+/* The events up to the snapshot, once the log has come so far; then the commit. */
+static bool rows_drain(struct checkpoint *checkpoint)
+{
+    if (wal_synced_op(checkpoint->wal) < checkpoint->next.op) {
+        wal_sync(checkpoint->wal);
+        return false; /* a write of the log wakes us */
+    }
+    checkpoint->durable_seq = max_u64(checkpoint->durable_seq, checkpoint->next.event_seq);
+    if (checkpoint->given_seq < checkpoint->goal_seq) return events_give(checkpoint);
+    commit(checkpoint, &checkpoint->next, true);
+    return false;
+}
+
+static bool rows_wanted(const struct checkpoint *checkpoint)
+{
+    return request_uncovered(checkpoint) ||
+           wal_bytes_since(checkpoint->wal, checkpoint->root.op) >= checkpoint->config.log_bytes;
+}
+
+/* ---- Backup ---- */
+
+static i32 backup_path(const struct checkpoint *checkpoint, char *path, const char *before, const char *behind)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s%s%s", before, checkpoint->backup->backup, behind);
+    return file_join(path, checkpoint->backups, name);
+}
+
+static void backup_finish(struct checkpoint *checkpoint, i32 result)
+{
+    struct checkpoint_request *request = checkpoint->backup;
+    checkpoint->backup = NULL;
+    checkpoint->phase = PHASE_IDLE;
+    file_close(checkpoint->backups_fd);
+    checkpoint->backups_fd = -1;
+    request_finish(checkpoint, request, result);
+}
+
+static void naming_done(struct io_op *op, i32 result)
+{
+    backup_finish(op->owner, result);
+}
+
+static void copy_done(struct store_job *job, i32 result)
+{
+    struct checkpoint *checkpoint = job->owner;
+    checkpoint->jobs--;
+    char partial[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
+    if (result == 0) result = backup_path(checkpoint, partial, ".", ".partial");
+    if (result == 0) result = backup_path(checkpoint, path, "", "");
+    if (result == 0) result = file_rename(partial, path);
+    if (result == 0) result = checkpoint->backups_fd = file_open_directory(checkpoint->backups);
+    if (result < 0) {
+        backup_finish(checkpoint, result);
+        return;
+    }
+    checkpoint->phase = PHASE_NAMING;
+    io_sync(checkpoint->io, &checkpoint->naming, checkpoint->backups_fd);
+}
+
+/* What a backup of this name left behind when it was interrupted. */
+static void backup_leftover_remove(const struct checkpoint *checkpoint)
+{
+    static const char *const parts[] = {".partial/store/data.mdb", ".partial/store", ".partial"};
+    for (u32 i = 0; i < ARRAY_COUNT(parts); i++) {
+        char path[FILE_PATH_BYTES];
+        if (backup_path(checkpoint, path, ".", parts[i]) == 0) (void)file_remove(path);
+    }
+}
+
+static void backup_begin(struct checkpoint *checkpoint, struct checkpoint_request *request)
+{
+    checkpoint->backup = request;
+    checkpoint->copy = (struct store_job){.kind = STORE_COPY, .done = copy_done, .owner = checkpoint};
+    char path[FILE_PATH_BYTES];
+    i32 result = backup_name_good(request->backup) ? 0 : -EINVAL;
+    if (result == 0) result = backup_path(checkpoint, path, "", "");
+    if (result == 0 && file_exists(path)) result = -EEXIST;
+    if (result == 0) result = backup_path(checkpoint, checkpoint->copy.path, ".", ".partial/store");
+    if (result < 0) {
+        backup_finish(checkpoint, result);
+        return;
+    }
+    backup_leftover_remove(checkpoint);
+    checkpoint->phase = PHASE_COPYING;
+    submit(checkpoint, &checkpoint->copy);
+}
+
+/* ---- The turn ---- */
+
+static void timer_done(struct io_op *op, i32 result)
+{
+    (void)op;
+    (void)result; /* it only wakes the loop */
+}
+
+static void timer_start(struct checkpoint *checkpoint)
+{
+    bool waits = checkpoint->waiting_since_ns != 0 && checkpoint->phase == PHASE_IDLE;
+    if (!waits || checkpoint->timer.busy) return;
+    io_timeout(checkpoint->io, &checkpoint->timer, (u64)checkpoint->config.event_flush_ms * 1000);
+}
+
+/* true: something was begun. */
+static bool begin_something(struct checkpoint *checkpoint)
+{
+    requests_grant(checkpoint);
+    struct checkpoint_request *backup = request_covered(checkpoint, true);
+    if (backup != NULL) {
+        backup_begin(checkpoint, backup);
+        return true;
+    }
+    if (rows_wanted(checkpoint)) {
+        rows_begin(checkpoint);
+        return true;
+    }
+    if (!flush_wanted(checkpoint)) return false;
+    if (checkpoint->durable_seq == checkpoint->given_seq) {
+        wal_sync(checkpoint->wal); /* where it does not happen by itself */
+        return false;
+    }
+    checkpoint->goal_seq = checkpoint->durable_seq;
+    checkpoint->phase = PHASE_FLUSHING;
+    return true;
+}
+
+bool checkpoint_turn(struct checkpoint *checkpoint)
+{
+    if (checkpoint->failed) return false;
+    durable_advance(checkpoint);
+    bool again = false;
+    switch (checkpoint->phase) {
+    case PHASE_IDLE: again = begin_something(checkpoint); break;
+    case PHASE_FLUSHING:
+        again = events_give(checkpoint);
+        if (checkpoint->given_seq == checkpoint->goal_seq) commit(checkpoint, &checkpoint->root, false);
+        break;
+    case PHASE_SLICING: again = rows_slice(checkpoint); break;
+    case PHASE_DRAINING: again = rows_drain(checkpoint); break;
+    case PHASE_COMMITTING:
+    case PHASE_COPYING:
+    case PHASE_NAMING: break;
+    }
+    timer_start(checkpoint);
+    return again && checkpoint->phase != PHASE_COMMITTING;
+}
+
+bool checkpoint_slow(const struct checkpoint *checkpoint)
+{
+    const struct event_log *log = state_events_read(checkpoint->state);
+    if (state_snapshot_running(checkpoint->state) && state_snapshot_saved_bytes(checkpoint->state) > SAVED_BYTES_SLOW) {
+        return true;
+    }
+    if (event_bytes_unstored(log) > log->ring_bytes / 4 * 3) return true;
+    return wal_bytes_since(checkpoint->wal, checkpoint->root.op) > LOG_LAG_MAX * checkpoint->config.log_bytes;
+}
+
+bool checkpoint_running(const struct checkpoint *checkpoint)
+{
+    return checkpoint->phase != PHASE_IDLE || checkpoint->requests != NULL;
+}
+
+const struct store_root *checkpoint_root(const struct checkpoint *checkpoint)
+{
+    return &checkpoint->root;
+}
+
+u64 checkpoint_count(const struct checkpoint *checkpoint)
+{
+    return checkpoint->count;
+}
+
+/* ---- Making and ending ---- */
+
+static void config_complete(struct checkpoint_config *config)
+{
+    ASSERT(config->backups != NULL && config->failed != NULL);
+    if (config->log_bytes == 0) config->log_bytes = LOG_BYTES_DEFAULT;
+    if (config->event_flush_bytes == 0) config->event_flush_bytes = EVENT_FLUSH_BYTES_DEFAULT;
+    if (config->event_flush_ms == 0) config->event_flush_ms = EVENT_FLUSH_MS_DEFAULT;
+    if (config->slice_us == 0) config->slice_us = SLICE_US_DEFAULT;
+}
+
+struct checkpoint *checkpoint_create(struct state *state, struct wal *wal, struct store *store, struct io *io,
+                                     const struct store_root *root, const struct checkpoint_config *config)
+{
+    struct checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
+    if (checkpoint == NULL) return NULL;
+    *checkpoint = (struct checkpoint){
+        .state = state, .wal = wal, .store = store, .io = io, .config = *config, .root = *root, .backups_fd = -1};
+    config_complete(&checkpoint->config);
+    checkpoint->phase = PHASE_IDLE;
+    checkpoint->given_seq = checkpoint->durable_seq = state_events(state)->stored_seq;
+    checkpoint->naming = (struct io_op){.done = naming_done, .owner = checkpoint};
+    checkpoint->timer = (struct io_op){.done = timer_done, .owner = checkpoint};
+    checkpoint->backups = strdup(config->backups);
+    bool complete = checkpoint->backups != NULL;
+    for (u32 i = 0; i < SLICES; i++) {
+        checkpoint->slices[i].buffer = file_buffer(SLICE_BYTES);
+        complete = complete && checkpoint->slices[i].buffer != NULL;
+    }
+    if (complete) return checkpoint;
+    checkpoint_destroy(checkpoint);
+    return NULL;
+}
+
+void checkpoint_destroy(struct checkpoint *checkpoint)
+{
+    if (checkpoint == NULL) return;
+    io_timeout_cancel(checkpoint->io, &checkpoint->timer);
+    while (checkpoint->jobs > 0 || checkpoint->timer.busy || checkpoint->naming.busy) io_run(checkpoint->io, true);
+    for (u32 i = 0; i < SLICES; i++) file_buffer_free(checkpoint->slices[i].buffer, SLICE_BYTES);
+    free(checkpoint->backups);
+    free(checkpoint);
+}

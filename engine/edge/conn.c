@@ -1,0 +1,326 @@
+#include "edge/conn.h"
+
+#include <stdlib.h>
+
+#include "port/host.h"
+#include "port/net.h"
+
+#define BUFFERS_BYTES ((u64)INBOX_BYTES + OUTBOX_BYTES)
+
+static void received(struct io_op *op, i32 result);
+static void sent(struct io_op *op, i32 result);
+static void closed(struct io_op *op, i32 result);
+
+bool conns_create(struct conns *conns, struct io *io, u32 count_max, u64 buffer_bytes, char *error,
+                  u32 error_bytes)
+{
+    ASSERT(count_max > 0 && buffer_bytes >= CONNS_BUFFER_BYTES_MIN);
+    *conns = (struct conns){.io = io, .count_max = count_max, .quota = {.max_bytes = buffer_bytes}};
+    list_init(&conns->ready);
+    list_init(&conns->waiting);
+    list_init(&conns->starved);
+    list_init(&conns->sending);
+    list_init(&conns->subscribed);
+    list_init(&conns->lagging);
+    conns->buffers = host_reserve(count_max * BUFFERS_BYTES, error, error_bytes);
+    if (!conns->buffers) return false;
+    conns->slots = host_reserve(count_max * sizeof(struct conn), error, error_bytes);
+    conns->sessions = calloc(count_max, sizeof(u64));
+    conns->free_slots = calloc(count_max, sizeof(u32));
+    ASSERT(conns->slots && conns->sessions && conns->free_slots);
+    return true;
+}
+
+void conns_destroy(struct conns *conns)
+{
+    ASSERT(conns->count == 0);
+    host_release(conns->slots, conns->count_max * sizeof(struct conn));
+    host_release(conns->buffers, conns->count_max * BUFFERS_BYTES);
+    free(conns->sessions);
+    free(conns->free_slots);
+}
+
+struct conn *conn_open(struct conns *conns, i32 fd)
+{
+    if (conns->count == conns->count_max) return NULL;
+    u32 index = conns->free_count > 0 ? conns->free_slots[--conns->free_count] : conns->used_slots++;
+    struct conn *conn = &conns->slots[index];
+    ASSERT(conn->phase == CONN_FREE);
+    u8 *buffers = conns->buffers + index * BUFFERS_BYTES;
+    *conn = (struct conn){.conns = conns, .fd = fd, .index = index, .generation = conn->generation + 1};
+    conn->receive = (struct io_op){.done = received, .owner = conn};
+    conn->send = (struct io_op){.done = sent, .owner = conn};
+    conn->close = (struct io_op){.done = closed, .owner = conn};
+    conn->phase = CONN_OPEN;
+    conn->progress_ms = conns->now_ms;
+    inbox_open(&conn->in, buffers);
+    outbox_open(&conn->out, buffers + INBOX_BYTES);
+    conns->count++;
+    conns->figures.accepted++;
+    conn_continue(conn);
+    return conn;
+}
+
+/* The descriptor may be closed once nothing is in flight on it, and nobody else holds the slot. */
+static void close_when_quiet(struct conn *conn)
+{
+    ASSERT(conn->phase == CONN_CLOSING);
+    if (conn->receive.busy || conn->send.busy || conn->close.busy || conn->parked) return;
+    io_close(conn->conns->io, &conn->close, conn->fd);
+}
+
+static void closed(struct io_op *op, i32 result)
+{
+    struct conn *conn = op->owner;
+    struct conns *conns = conn->conns;
+    (void)result; /* the descriptor is gone in any case */
+    inbox_close(&conn->in, &conns->quota);
+    outbox_close(&conn->out, &conns->quota);
+    conn->phase = CONN_FREE;
+    conns->free_slots[conns->free_count++] = conn->index;
+    conns->count--;
+}
+
+static void unsubscribe(struct conn *conn)
+{
+    if (!list_linked(&conn->stream)) return;
+    list_remove(&conn->stream);
+    conn->conns->subscribers--;
+}
+
+void conn_subscribe(struct conn *conn, u64 event_next)
+{
+    ASSERT(event_next > 0);
+    unsubscribe(conn);
+    conn->event_next = event_next;
+    list_push(&conn->conns->lagging, &conn->stream);
+    conn->conns->subscribers++;
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn->phase != CONN_CLOSING) {
+        ASSERT(conn->phase != CONN_FREE);
+        conn->phase = CONN_CLOSING;
+        conn->conns->sessions[conn->index] = 0;
+        list_remove(&conn->turn);
+        list_remove(&conn->sending);
+        unsubscribe(conn);
+        net_shutdown(conn->fd);
+    }
+    close_when_quiet(conn);
+}
+
+static void receive_more(struct conn *conn)
+{
+    u8 *space;
+    u32 bytes = inbox_space(&conn->in, &conn->conns->quota, &space);
+    if (bytes > 0) {
+        io_receive(conn->conns->io, &conn->receive, conn->fd, space, bytes);
+    } else {
+        list_push(&conn->conns->starved, &conn->turn);
+    }
+}
+
+/* Everything was sent: says so, and reads on (into nothing) until the peer has read it and ends. Closing at
+ * once, with requests unread, would reset the connection and could take the last answers with it. */
+static void linger(struct conn *conn)
+{
+    conn->phase = CONN_LINGERING;
+    net_shutdown_send(conn->fd);
+    if (conn->ended) {
+        conn_close(conn);
+    } else if (!conn->receive.busy) {
+        io_receive(conn->conns->io, &conn->receive, conn->fd, conn->in.data, INBOX_IDLE_BYTES);
+    }
+}
+
+static void finish_when_sent(struct conn *conn)
+{
+    if (conn->phase == CONN_FINISHING && outbox_empty(&conn->out) && !conn->send.busy && !conn->parked) linger(conn);
+}
+
+void conn_finish(struct conn *conn)
+{
+    if (conn->phase != CONN_OPEN) return;
+    conn->phase = CONN_FINISHING;
+    conn->linger_ms = conn->conns->now_ms;
+    list_remove(&conn->turn);
+    unsubscribe(conn);
+    finish_when_sent(conn);
+}
+
+void conn_ready(struct conn *conn)
+{
+    if (conn->phase == CONN_OPEN && !list_linked(&conn->turn)) list_push(&conn->conns->ready, &conn->turn);
+}
+
+void conn_continue(struct conn *conn)
+{
+    if (conn->phase != CONN_OPEN || conn->parked || conn->receive.busy) return;
+    if (conn->ended) {
+        conn_finish(conn);
+    } else {
+        receive_more(conn);
+    }
+}
+
+static void linger_received(struct conn *conn, i32 result)
+{
+    conn->linger_bytes += result > 0 ? (u32)result : 0;
+    if (result <= 0 || conn->linger_bytes > CONN_LINGER_BYTES) {
+        conn_close(conn);
+    } else {
+        io_receive(conn->conns->io, &conn->receive, conn->fd, conn->in.data, INBOX_IDLE_BYTES);
+    }
+}
+
+static void received(struct io_op *op, i32 result)
+{
+    struct conn *conn = op->owner;
+    if (result > 0) conn->conns->figures.bytes_in += (u32)result;
+    switch (conn->phase) {
+    case CONN_OPEN:
+        if (result < 0) {
+            conn_close(conn);
+            return;
+        }
+        if (result == 0) conn->ended = true;
+        inbox_received(&conn->in, (u32)result);
+        conn_ready(conn);
+        return;
+    case CONN_FINISHING:
+        if (result <= 0) conn->ended = true; /* what arrives now was not asked for */
+        return;
+    case CONN_LINGERING:
+        linger_received(conn, result);
+        return;
+    case CONN_CLOSING:
+        close_when_quiet(conn);
+        return;
+    case CONN_FREE:
+        break;
+    }
+    ASSERT(!"a completion of a free connection");
+}
+
+static void send_later(struct conn *conn)
+{
+    const u8 *data;
+    if (conn->phase == CONN_CLOSING || conn->send.busy || list_linked(&conn->sending)) return;
+    if (outbox_sendable(&conn->out, &data) > 0) list_push(&conn->conns->sending, &conn->sending);
+}
+
+static void sent(struct io_op *op, i32 result)
+{
+    struct conn *conn = op->owner;
+    struct conns *conns = conn->conns;
+    if (conn->phase == CONN_CLOSING) {
+        close_when_quiet(conn);
+        return;
+    }
+    if (result <= 0) {
+        conn_close(conn);
+        return;
+    }
+    conns->figures.bytes_out += (u32)result;
+    outbox_sent(&conn->out, (u32)result);
+    if (outbox_empty(&conn->out)) conn->progress_ms = conns->now_ms;
+    send_later(conn);
+    if (conn->short_room) {
+        conn->short_room = false;
+        conn_ready(conn);
+    }
+    finish_when_sent(conn);
+}
+
+void conn_release(struct conn *conn, u64 position)
+{
+    if (conn->phase == CONN_CLOSING) return;
+    outbox_release(&conn->out, position);
+    send_later(conn);
+}
+
+void conns_send(struct conns *conns)
+{
+    struct link *link;
+    while ((link = list_pop(&conns->sending))) {
+        struct conn *conn = LIST_ENTRY(link, struct conn, sending);
+        const u8 *data;
+        u32 bytes = outbox_sendable(&conn->out, &data);
+        ASSERT(bytes > 0);
+        io_send(conns->io, &conn->send, conn->fd, data, bytes);
+    }
+}
+
+static bool holds_memory(const struct conn *conn)
+{
+    bool partial = conn->in.window > INBOX_IDLE_BYTES && conn->in.end > conn->in.begin;
+    return partial || outbox_unsent(&conn->out) > OUTBOX_FREE_BYTES;
+}
+
+static void tick(struct conn *conn, bool pressure)
+{
+    struct conns *conns = conn->conns;
+    bool quiet = conns->now_ms - conn->progress_ms >= 1000;
+    if (quiet && !conn->send.busy) outbox_shrink(&conn->out, &conns->quota);
+    switch (conn->phase) {
+    case CONN_OPEN:
+        if (pressure && !conn->parked && holds_memory(conn) && conns->now_ms - conn->progress_ms >= CONN_SILENT_MS) {
+            conns->figures.dropped++;
+            conn_close(conn);
+        } else if (quiet) {
+            inbox_shrink(&conn->in, &conns->quota);
+        }
+        return;
+    case CONN_FINISHING:
+        if (conns->now_ms - conn->linger_ms >= CONN_SILENT_MS && !conn->parked) conn_close(conn);
+        return;
+    case CONN_LINGERING:
+        if (conns->now_ms - conn->linger_ms >= CONN_LINGER_MS) conn_close(conn);
+        return;
+    case CONN_CLOSING:
+    case CONN_FREE:
+        return;
+    }
+}
+
+void conns_tick(struct conns *conns)
+{
+    bool pressure = conns->quota.refused || !list_empty(&conns->starved);
+    conns->quota.refused = false;
+    for (u32 i = 0; i < conns->used_slots; i++) {
+        if (conns->slots[i].phase != CONN_FREE) tick(&conns->slots[i], pressure);
+    }
+}
+
+void conns_feed(struct conns *conns)
+{
+    while (!list_empty(&conns->starved) && conns->quota.max_bytes - conns->quota.used_bytes >= CONNS_BUFFER_BYTES_MIN) {
+        struct conn *conn = LIST_ENTRY(list_pop(&conns->starved), struct conn, turn);
+        list_push(&conns->ready, &conn->turn);
+    }
+}
+
+void conn_granted(struct conn *conn, i32 result)
+{
+    ASSERT(conn->parked);
+    conn->parked = false;
+    if (conn->phase == CONN_CLOSING) {
+        close_when_quiet(conn);
+        return;
+    }
+    conn->granted = true;
+    conn->wish_result = result;
+    conn_ready(conn);
+}
+
+void conn_attach(struct conn *conn, u64 session)
+{
+    struct conns *conns = conn->conns;
+    ASSERT(session != 0);
+    for (u32 i = 0; i < conns->used_slots; i++) { /* one dense array; attaching is rare */
+        if (conns->sessions[i] == session) conns->sessions[i] = 0;
+    }
+    conns->sessions[conn->index] = session;
+}

@@ -1,0 +1,372 @@
+#include "edge/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "core/frame.h"
+#include "edge/subscriber.h"
+#include "port/clock.h"
+
+#define MS_NS 1000000u
+#define BLOCKED_RETRY_MS 10u
+
+/* ---- Accepting ---- */
+
+static void accepted(struct io_op *op, i32 result);
+
+static void accept_next(struct server_listener *listener)
+{
+    if (listener->open && !listener->accept.busy && listener->server->phase == SERVER_RUNNING) {
+        io_accept(listener->server->io, &listener->accept, listener->net.fd);
+    }
+}
+
+static void accepted(struct io_op *op, i32 result)
+{
+    struct server_listener *listener = op->owner;
+    struct server *server = listener->server;
+    if (result < 0) {
+        /* No descriptors, no memory: what is open is served on, and the next tick tries again. */
+        if (server->phase == SERVER_RUNNING && result != -ECONNABORTED) {
+            log_warn("accept_failed", LOG_TEXT("listen", listener->net.name), LOG_TEXT("reason", strerror(-result)));
+        } else {
+            accept_next(listener);
+        }
+        return;
+    }
+    bool stopping = server->phase != SERVER_RUNNING;
+    if (listener->net.tcp) net_no_delay(result);
+    if (stopping || !conn_open(&server->conns, result)) {
+        struct tkd_frame reply;
+        service_turn_away(&reply, stopping ? TKD_STOPPING : TKD_BUSY);
+        net_refuse(result, &reply, sizeof(reply));
+        if (server->conns.figures.refused++ == 0) {
+            log_warn("connections_full", LOG_U64("max", server->conns.count_max),
+                     LOG_TEXT("remedy", "raise --connections and the limit of open files"));
+        }
+    }
+    accept_next(listener);
+}
+
+static i32 listener_add(struct server *server, const char *address, bool tcp, char *error, u32 error_bytes)
+{
+    if (server->listeners_count == SERVER_LISTENERS_MAX) {
+        snprintf(error, error_bytes, "at most %u listeners", SERVER_LISTENERS_MAX);
+        return -E2BIG;
+    }
+    struct server_listener *listener = &server->listeners[server->listeners_count];
+    i32 result = tcp ? net_listen_tcp(&listener->net, address, error, error_bytes)
+                     : net_listen_unix(&listener->net, address, error, error_bytes);
+    if (result < 0) return result;
+    listener->accept = (struct io_op){.done = accepted, .owner = listener};
+    listener->server = server;
+    listener->open = true;
+    server->listeners_count++;
+    return 0;
+}
+
+static i32 listeners_open(struct server *server, const struct server_config *config, char *error, u32 error_bytes)
+{
+    i32 result = 0;
+    for (u32 i = 0; i < config->listen_count && result == 0; i++) {
+        result = listener_add(server, config->listen[i], true, error, error_bytes);
+    }
+    for (u32 i = 0; i < config->unix_count && result == 0; i++) {
+        result = listener_add(server, config->unix_paths[i], false, error, error_bytes);
+    }
+    return result;
+}
+
+static void listeners_close(struct server *server)
+{
+    for (u32 i = 0; i < server->listeners_count; i++) {
+        if (server->listeners[i].open) net_listener_close(&server->listeners[i].net);
+        server->listeners[i].open = false;
+    }
+}
+
+/* ---- Serving ---- */
+
+
+/* Before HELLO nobody gets memory for a large frame: refused by its header, and thrown away as it arrives. */
+static bool serve_early(struct server *server, struct conn *conn)
+{
+    const struct tkd_frame *header = inbox_header(&conn->in);
+    if (!header || conn->greeted || header->size <= INBOX_IDLE_BYTES) return false;
+    if (service_refuse(&server->service, conn, header, TKD_HELLO_FIRST) != SERVICE_ANSWERED) {
+        conn_close(conn); /* it has read none of its answers */
+        return true;
+    }
+    inbox_skip(&conn->in);
+    return false;
+}
+
+/* true: the connection waits for something; false: it goes on. */
+static bool put_aside(struct server *server, struct conn *conn, enum service_verdict verdict)
+{
+    switch (verdict) {
+    case SERVICE_ANSWERED:
+        return false;
+    case SERVICE_WAIT:
+        list_push_front(&server->conns.waiting, &conn->turn);
+        return true;
+    case SERVICE_NO_ROOM:
+        conn->short_room = !outbox_empty(&conn->out);
+        if (!conn->short_room) list_push(&server->conns.starved, &conn->turn);
+        return true;
+    case SERVICE_PARKED:
+        return true;
+    }
+    ASSERT(!"verdict");
+    return true;
+}
+
+/* Answers what cannot be read as a frame; nothing behind it can be read either. */
+static void serve_damaged(struct server *server, struct conn *conn, enum tkd_status status)
+{
+    const struct tkd_frame *header = NULL;
+    if (status == TKD_BAD_SIZE) header = (const struct tkd_frame *)(const void *)(conn->in.data + conn->in.begin);
+    if (!put_aside(server, conn, service_refuse(&server->service, conn, header, status))) conn_finish(conn);
+}
+
+static void frame_done(struct server *server, struct conn *conn)
+{
+    inbox_consume(&conn->in);
+    conn->verified = false;
+    conn->progress_ms = server->conns.now_ms;
+    server->service.figures.frames_received++;
+}
+
+/* Serves one connection its share of the turn. */
+static void serve(struct server *server, struct conn *conn)
+{
+    u32 bytes = 0;
+    if (conn->phase != CONN_OPEN || conn->parked) return;
+    for (u32 frames = 0; frames < SERVER_FRAMES_PER_TURN && bytes < SERVER_BYTES_PER_TURN; frames++) {
+        enum tkd_status status;
+        const struct tkd_frame *frame = inbox_frame(&conn->in, &status);
+        if (!frame && FRAME_FATAL(status)) {
+            serve_damaged(server, conn, status);
+            return;
+        }
+        if (!frame) {
+            if (serve_early(server, conn)) return;
+            conn_continue(conn);
+            return;
+        }
+        bytes += frame->size;
+        if (put_aside(server, conn, service_frame(&server->service, conn, frame))) return;
+        frame_done(server, conn);
+    }
+    conn_ready(conn);
+}
+
+/* Who waited for the pipeline comes first; the first who must wait on ends it. */
+static void serve_waiting(struct server *server)
+{
+    struct conns *conns = &server->conns;
+    while (!list_empty(&conns->waiting)) {
+        struct conn *conn = LIST_ENTRY(list_pop(&conns->waiting), struct conn, turn);
+        serve(server, conn);
+        if (conns->waiting.next == &conn->turn) return;
+    }
+}
+
+static void serve_all(struct server *server)
+{
+    struct conns *conns = &server->conns;
+    struct link batch, waiting;
+    serve_waiting(server);
+    /* Who becomes ready while others are served has its turn next time. */
+    list_init(&batch);
+    list_append(&batch, &conns->ready);
+    list_init(&waiting);
+    list_append(&waiting, &conns->waiting);
+    struct link *link;
+    while ((link = list_pop(&batch))) {
+        serve(server, LIST_ENTRY(link, struct conn, turn));
+        list_append(&waiting, &conns->waiting); /* in the order in which they came */
+    }
+    list_append(&conns->waiting, &waiting);
+}
+
+/* ---- Stopping ---- */
+
+static void last_checkpoint_done(struct checkpoint_request *request, i32 result)
+{
+    struct server *server = request->owner;
+    server->last_checkpoint_result = result;
+    if (server->phase == SERVER_CHECKPOINTING) server->phase = SERVER_DONE;
+}
+
+/* Everybody is told STOPPING for what was not taken, and ends when all answers were sent. */
+static void stop_begin(struct server *server)
+{
+    log_info("stopping", LOG_U64("connections", server->conns.count));
+    host_notify("STOPPING=1");
+    server->phase = SERVER_DRAINING;
+    server->service.stopping = true;
+    for (u32 i = 0; i < server->listeners_count; i++) net_listener_stop(&server->listeners[i].net);
+    for (u32 i = 0; i < server->conns.used_slots; i++) {
+        struct conn *conn = &server->conns.slots[i];
+        if (conn->phase != CONN_OPEN) continue;
+        conn->short_room = false;
+        list_remove(&conn->turn);
+        conn_ready(conn);
+    }
+}
+
+/* Nobody is read from any more: who has nothing left to be served ends. */
+static void stop_conns(struct server *server)
+{
+    for (u32 i = 0; i < server->conns.used_slots; i++) {
+        struct conn *conn = &server->conns.slots[i];
+        bool served = conn->phase == CONN_OPEN && !list_linked(&conn->turn) && !conn->parked && !conn->short_room;
+        if (served) conn_finish(conn);
+    }
+}
+
+static void stop_step(struct server *server)
+{
+    if (server->phase == SERVER_RUNNING) return;
+    stop_conns(server);
+    if (server->phase != SERVER_DRAINING || !pipeline_settled(&server->service.pipeline)) return;
+    server->phase = SERVER_CHECKPOINTING;
+    server->last_checkpoint = (struct checkpoint_request){.done = last_checkpoint_done, .owner = server};
+    checkpoint_request(server->checkpoint, &server->last_checkpoint);
+    server->busy = true;
+}
+
+static void signalled(struct io_op *op, i32 result)
+{
+    struct server *server = op->owner;
+    if (result == (i32)sizeof(server->signal) && server->phase == SERVER_RUNNING) {
+        log_info("signal", LOG_TEXT("name", server->signal.number == SIGINT ? "SIGINT" : "SIGTERM"));
+        stop_begin(server);
+    }
+    io_read(server->io, &server->signal_op, server->signal_fd, &server->signal, sizeof(server->signal));
+}
+
+void server_fail(struct server *server, const char *what)
+{
+    log_error("failed", LOG_TEXT("reason", what),
+              LOG_TEXT("remedy", "what was acknowledged is in the log: mend the disk and start again"));
+    server->phase = SERVER_FAILED;
+}
+
+/* ---- The turn ---- */
+
+static void timer_fired(struct io_op *op, i32 result)
+{
+    (void)op;
+    (void)result; /* the turn looks at the clock itself */
+}
+
+/* Wakes the loop when the next deadline or tick is due. */
+static void timer_arm(struct server *server, u64 now_ns)
+{
+    u64 due_ms = pipeline_due_in_ms(&server->service.pipeline);
+    u64 at_ns = server->tick_ns;
+    if (!list_empty(&server->conns.waiting)) at_ns = min_u64(at_ns, now_ns + BLOCKED_RETRY_MS * MS_NS);
+    if (due_ms < SERVER_TICK_MS) at_ns = min_u64(at_ns, now_ns + max_u64(due_ms, 1) * MS_NS);
+    if (server->timer.busy) {
+        if (server->timer_ns > at_ns) io_timeout_cancel(server->io, &server->timer); /* and armed a turn later */
+        return;
+    }
+    server->timer_ns = at_ns;
+    io_timeout(server->io, &server->timer, sat_sub(at_ns, now_ns) / 1000 + 1);
+}
+
+static void tick(struct server *server, u64 now_ns)
+{
+    if (now_ns < server->tick_ns) return;
+    server->tick_ns = now_ns + (u64)SERVER_TICK_MS * MS_NS;
+    conns_tick(&server->conns);
+    for (u32 i = 0; i < server->listeners_count; i++) accept_next(&server->listeners[i]);
+}
+
+static void turn(struct server *server)
+{
+    struct service *service = &server->service;
+    struct conns *conns = &server->conns;
+    io_run(server->io, !server->busy);
+    if (server->phase == SERVER_FAILED) return;
+    u64 begin_ns = clock_monotonic_ns();
+    conns->now_ms = begin_ns / MS_NS;
+    pipeline_turn(&service->pipeline, clock_wall_ms());
+    conns_feed(conns);
+    serve_all(server);
+    pipeline_submit(&service->pipeline);
+    if (server->phase == SERVER_FAILED) return;
+    server->busy = subscribers_push(service);
+    if (checkpoint_turn(server->checkpoint)) server->busy = true;
+    stop_step(server);
+    tick(server, begin_ns);
+    conns_send(conns);
+    if (!list_empty(&conns->ready) || pipeline_pending(&service->pipeline)) server->busy = true;
+    u64 end_ns = clock_monotonic_ns();
+    service->figures.turns++;
+    service->figures.pause_max_us = max_u64(service->figures.pause_max_us, (end_ns - begin_ns) / 1000);
+    timer_arm(server, end_ns);
+}
+
+/* ---- From start to end ---- */
+
+i32 server_create(struct server *server, const struct server_config *config, struct io *io, i32 signal_fd,
+                  struct state *state, struct wal *wal, struct store *store, struct checkpoint *checkpoint,
+                  char *error, u32 error_bytes)
+{
+    *server = (struct server){
+        .io = io, .checkpoint = checkpoint, .signal_fd = signal_fd, .phase = SERVER_RUNNING};
+    server->signal_op = (struct io_op){.done = signalled, .owner = server};
+    server->timer = (struct io_op){.done = timer_fired, .owner = server};
+    i32 result = listeners_open(server, config, error, error_bytes);
+    if (result == 0 && !conns_create(&server->conns, io, config->connections_max, config->buffer_bytes, error,
+                                     error_bytes)) {
+        result = -ENOMEM;
+    }
+    if (result < 0) {
+        listeners_close(server);
+        return result;
+    }
+    struct service *service = &server->service;
+    u64 now_ns = clock_monotonic_ns();
+    service->store = store;
+    service->store_id = config->store_id;
+    service->figures = (struct figures){.started_ns = now_ns,
+                                        .memory_budget_bytes = config->memory_budget_bytes,
+                                        .version = config->version,
+                                        .durability = config->durability};
+    bool made = pipeline_create(&service->pipeline, state, wal, checkpoint, &server->conns, config->virtual_clock) &&
+                reader_create(&service->reader, state, store);
+    ASSERT(made);
+    service->shown_seq = service->pipeline.durable_seq;
+    server->conns.now_ms = now_ns / MS_NS;
+    server->tick_ns = now_ns;
+    tick(server, now_ns);
+    io_read(io, &server->signal_op, signal_fd, &server->signal, sizeof(server->signal));
+    return 0;
+}
+
+bool server_run(struct server *server)
+{
+    server->busy = true;
+    while (server->phase != SERVER_DONE && server->phase != SERVER_FAILED) turn(server);
+    while (server->phase == SERVER_DONE && server->conns.count > 0) turn(server);
+    if (server->phase == SERVER_DONE && server->last_checkpoint_result < 0) {
+        log_error("last_checkpoint_failed", LOG_TEXT("reason", strerror(-server->last_checkpoint_result)),
+                  LOG_TEXT("remedy", "nothing is lost: the next start replays the log"));
+        return false;
+    }
+    return server->phase == SERVER_DONE;
+}
+
+void server_destroy(struct server *server)
+{
+    listeners_close(server);
+    conns_destroy(&server->conns);
+    reader_destroy(&server->service.reader);
+    pipeline_destroy(&server->service.pipeline);
+}

@@ -1,0 +1,358 @@
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/directory.h"
+#include "base/hash.h"
+#include "port/file.h"
+#include "port/io.h"
+#include "port/store.h"
+
+static struct io *io;
+static struct store *store;
+static char directory[4096], path[4096];
+static char error[1024];
+
+static void open_store(void)
+{
+    cr_assert_eq(store_open(&store, path, io, error, sizeof error), 0, "%s", error);
+}
+
+static void setup(void)
+{
+    directory_make(directory);
+    cr_assert_eq(file_join(path, directory, "store"), 0);
+    cr_assert_eq(io_create(&io, error, sizeof error), 0, "%s", error);
+    open_store();
+}
+
+static void teardown(void)
+{
+    store_close(store);
+    io_destroy(io);
+    directory_remove(directory);
+}
+
+TestSuite(store, .init = setup, .fini = teardown);
+
+/* ---- Jobs ---- */
+
+static void job_done(struct store_job *job, i32 result)
+{
+    *(i32 *)job->owner = result;
+}
+
+static i32 run(struct store_job job)
+{
+    i32 result = 1;
+    job.done = job_done;
+    job.owner = &result;
+    store_submit(store, &job);
+    while (result == 1) io_run(io, true);
+    return result;
+}
+
+static i32 commit(u64 op)
+{
+    return run((struct store_job){.kind = STORE_COMMIT, .root = {.op = op, .store_id = 9, .format_version = 1}});
+}
+
+static u32 chunk_add(u8 *buffer, u32 used, u32 table, u32 chunk, u8 fill, u32 bytes)
+{
+    struct store_chunk *head = (struct store_chunk *)(void *)(buffer + used);
+    memset(head + 1, fill, bytes);
+    *head = (struct store_chunk){.table = table, .chunk = chunk, .bytes = bytes};
+    head->checksum = (u32)hash64(head + 1, bytes, 0);
+    return used + (u32)sizeof *head + (u32)round_up(bytes, 8);
+}
+
+/* Events [first, last]; each text's length follows from the seq. */
+static u32 event_size(u64 seq)
+{
+    u32 text = seq % 1000 == 77 ? 20000 : (u32)(seq % 5) * 8;
+    return (u32)sizeof(struct tkd_event) + text;
+}
+
+static void *events_make(u64 first, u64 last, u64 *bytes)
+{
+    *bytes = 0;
+    for (u64 seq = first; seq <= last; seq++) *bytes += event_size(seq);
+    u8 *buffer = calloc(1, *bytes);
+    u8 *at = buffer;
+    for (u64 seq = first; seq <= last; seq++) {
+        struct tkd_event *event = (struct tkd_event *)(void *)at;
+        event->size = event_size(seq);
+        event->head = (u16)sizeof *event;
+        event->kind = seq % 10 == 3 ? TKD_EVENT_ARCHIVED : TKD_EVENT_NOTED;
+        event->seq = seq;
+        event->ticket = seq * 100;
+        memset(event + 1, (int)seq, event->size - sizeof *event);
+        at += event->size;
+    }
+    return buffer;
+}
+
+static void events_store(u64 first, u64 last)
+{
+    u64 bytes;
+    void *events = events_make(first, last, &bytes);
+    cr_assert_eq(run((struct store_job){.kind = STORE_EVENTS, .data = events, .bytes = bytes}), 0);
+    free(events);
+}
+
+/* ---- Root and chunks ---- */
+
+Test(store, a_new_store_is_empty)
+{
+    struct store_root root;
+    cr_assert_eq(store_root_read(store, &root), 1);
+    u64 last = 1;
+    cr_assert_eq(store_event_last(store, &last), 0);
+    cr_assert_eq(last, 0);
+    u8 buffer[256];
+    u32 bytes;
+    cr_assert_eq(store_event_read(store, 1, buffer, sizeof buffer), 1);
+    cr_assert_eq(store_events_read(store, 1, buffer, sizeof buffer, &bytes), 1);
+    cr_assert_eq(store_archived_read(store, 1, &last), 1);
+    cr_assert_gt(store_bytes(store), 0);
+}
+
+struct seen {
+    u64 keys[64];
+    u8 fill[64];
+    u32 count;
+    u32 stop_after;
+};
+
+static i32 see(void *owner, u32 table, u32 chunk, const void *data, u32 bytes)
+{
+    struct seen *seen = owner;
+    const u8 *rows = data;
+    for (u32 i = 1; i < bytes; i++) cr_assert_eq(rows[i], rows[0]);
+    cr_assert_lt(seen->count, 64);
+    seen->keys[seen->count] = (u64)table << 32 | chunk;
+    seen->fill[seen->count++] = rows[0];
+    return seen->stop_after != 0 && seen->count == seen->stop_after ? 5 : 0;
+}
+
+Test(store, chunks_and_root_become_visible_together)
+{
+    _Alignas(8) u8 buffer[16384];
+    u32 used = chunk_add(buffer, 0, 2, 7, 0x22, 2000);
+    used = chunk_add(buffer, used, 1, 300, 0x11, 1992);
+    used = chunk_add(buffer, used, 1, 2, 0x33, 8);
+    cr_assert_eq(run((struct store_job){.kind = STORE_CHUNKS, .data = buffer, .bytes = used}), 0);
+    struct seen seen = {0};
+    cr_assert_eq(store_chunks_each(store, see, &seen, error, sizeof error), 0);
+    cr_assert_eq(seen.count, 0);
+    cr_assert_eq(commit(41), 0);
+    struct store_root root;
+    cr_assert_eq(store_root_read(store, &root), 0);
+    cr_assert_eq(root.op, 41);
+    cr_assert_eq(store_chunks_each(store, see, &seen, error, sizeof error), 0);
+    cr_assert_eq(seen.count, 3);
+    cr_assert_eq(seen.keys[0], 1ull << 32 | 2);
+    cr_assert_eq(seen.keys[1], 1ull << 32 | 300);
+    cr_assert_eq(seen.keys[2], 2ull << 32 | 7);
+    cr_assert_eq(seen.fill[0], 0x33);
+    seen = (struct seen){.stop_after = 2};
+    cr_assert_eq(store_chunks_each(store, see, &seen, error, sizeof error), 5);
+    cr_assert_eq(seen.count, 2);
+}
+
+Test(store, what_was_not_committed_is_gone)
+{
+    _Alignas(8) u8 buffer[4096];
+    u32 used = chunk_add(buffer, 0, 1, 1, 0x11, 2000);
+    cr_assert_eq(commit(1), 0);
+    cr_assert_eq(run((struct store_job){.kind = STORE_CHUNKS, .data = buffer, .bytes = used}), 0);
+    store_close(store);
+    open_store();
+    struct seen seen = {0};
+    cr_assert_eq(store_chunks_each(store, see, &seen, error, sizeof error), 0);
+    cr_assert_eq(seen.count, 0);
+}
+
+Test(store, a_chunk_of_zeros_is_an_absent_one)
+{
+    _Alignas(8) u8 buffer[8192];
+    u32 used = chunk_add(buffer, 0, 1, 1, 0x11, 2000);
+    used = chunk_add(buffer, used, 1, 2, 0x22, 2000);
+    cr_assert_eq(run((struct store_job){.kind = STORE_CHUNKS, .data = buffer, .bytes = used}), 0);
+    cr_assert_eq(commit(1), 0);
+    used = chunk_add(buffer, 0, 1, 1, 0, 2000);
+    used = chunk_add(buffer, used, 1, 9, 0, 2000);
+    cr_assert_eq(run((struct store_job){.kind = STORE_CHUNKS, .data = buffer, .bytes = used}), 0);
+    cr_assert_eq(commit(2), 0);
+    struct seen seen = {0};
+    cr_assert_eq(store_chunks_each(store, see, &seen, error, sizeof error), 0);
+    cr_assert_eq(seen.count, 1);
+    cr_assert_eq(seen.fill[0], 0x22);
+}
+
+Test(store, a_damaged_chunk_is_named)
+{
+    _Alignas(8) u8 buffer[8192];
+    u32 used = chunk_add(buffer, 0, 1, 5, 0x5a, 2000);
+    cr_assert_eq(run((struct store_job){.kind = STORE_CHUNKS, .data = buffer, .bytes = used}), 0);
+    cr_assert_eq(commit(1), 0);
+    store_close(store);
+    char file[4096];
+    cr_assert_eq(file_join(file, path, "data.mdb"), 0);
+    u64 bytes;
+    u8 *data = file_slurp(file, &bytes);
+    u64 at = 0, run_bytes = 0;
+    while (run_bytes < 1000) run_bytes = data[at++] == 0x5a ? run_bytes + 1 : 0;
+    data[at] ^= 1;
+    file_spill(file, data, bytes);
+    free(data);
+    open_store();
+    struct seen seen = {0};
+    cr_assert_eq(store_chunks_each(store, see, &seen, error, sizeof error), -EIO);
+    cr_assert(strstr(error, "chunk 5 of table 1"), "%s", error);
+}
+
+/* ---- Events ---- */
+
+static void check_event(const struct tkd_event *event, u64 seq)
+{
+    cr_assert_eq(event->seq, seq);
+    cr_assert_eq(event->size, event_size(seq));
+    const u8 *text = (const u8 *)(event + 1);
+    for (u32 i = 0; i < event->size - sizeof *event; i++) cr_assert_eq(text[i], (u8)seq);
+}
+
+Test(store, events_are_found_one_by_one)
+{
+    events_store(1, 500);
+    events_store(501, 502);
+    events_store(503, 3000);
+    cr_assert_eq(commit(1), 0);
+    _Alignas(8) u8 buffer[32768];
+    for (u64 seq = 1; seq <= 3000; seq += seq < 600 ? 1 : 13) {
+        cr_assert_eq(store_event_read(store, seq, buffer, sizeof buffer), 0);
+        check_event((const struct tkd_event *)(void *)buffer, seq);
+    }
+    cr_assert_eq(store_event_read(store, 3001, buffer, sizeof buffer), 1);
+    cr_assert_eq(store_event_read(store, 77, buffer, 1000), -EMSGSIZE);
+    u64 last;
+    cr_assert_eq(store_event_last(store, &last), 0);
+    cr_assert_eq(last, 3000);
+}
+
+Test(store, events_are_read_in_runs)
+{
+    events_store(1, 2500);
+    cr_assert_eq(commit(1), 0);
+    static _Alignas(8) u8 buffer[32768];
+    u64 seq = 1;
+    for (;;) {
+        u32 bytes;
+        i32 result = store_events_read(store, seq, buffer, sizeof buffer, &bytes);
+        if (result == 1) break;
+        cr_assert_eq(result, 0);
+        cr_assert_gt(bytes, 0);
+        for (u32 at = 0; at < bytes;) {
+            const struct tkd_event *event = (const struct tkd_event *)(void *)(buffer + at);
+            check_event(event, seq++);
+            at += event->size;
+        }
+    }
+    cr_assert_eq(seq, 2501);
+    u32 bytes;
+    cr_assert_eq(store_events_read(store, 77, buffer, 1000, &bytes), -EMSGSIZE);
+}
+
+Test(store, events_stored_already_are_skipped)
+{
+    events_store(1, 100);
+    cr_assert_eq(commit(1), 0);
+    events_store(50, 120);
+    events_store(90, 110);
+    cr_assert_eq(commit(2), 0);
+    store_close(store);
+    open_store();
+    events_store(100, 130);
+    cr_assert_eq(commit(3), 0);
+    _Alignas(8) u8 buffer[32768];
+    for (u64 seq = 1; seq <= 130; seq++) {
+        cr_assert_eq(store_event_read(store, seq, buffer, sizeof buffer), 0);
+        check_event((const struct tkd_event *)(void *)buffer, seq);
+    }
+}
+
+Test(store, archived_tickets_are_indexed)
+{
+    events_store(1, 100);
+    cr_assert_eq(commit(1), 0);
+    u64 seq;
+    cr_assert_eq(store_archived_read(store, 1300, &seq), 0);
+    cr_assert_eq(seq, 13);
+    cr_assert_eq(store_archived_read(store, 1400, &seq), 1);
+}
+
+/* ---- The rest ---- */
+
+Test(store, a_copy_is_a_store)
+{
+    events_store(1, 300);
+    cr_assert_eq(commit(7), 0);
+    struct store_job job = {.kind = STORE_COPY};
+    cr_assert_eq(file_join(job.path, directory, "backups/monday"), 0);
+    cr_assert_eq(run(job), 0);
+    cr_assert_eq(run(job), -EEXIST);
+    cr_assert_eq(commit(8), 0); /* that was not final */
+    store_close(store);
+    cr_assert_eq(store_open(&store, job.path, NULL, error, sizeof error), 0, "%s", error);
+    struct store_root root;
+    cr_assert_eq(store_root_read(store, &root), 0);
+    cr_assert_eq(root.op, 7);
+    u64 last;
+    cr_assert_eq(store_event_last(store, &last), 0);
+    cr_assert_eq(last, 300);
+}
+
+Test(store, reading_alone_makes_nothing)
+{
+    char absent[4096];
+    cr_assert_eq(file_join(absent, directory, "absent"), 0);
+    struct store *none;
+    cr_assert_eq(store_open(&none, absent, NULL, error, sizeof error), -ENOENT);
+    cr_assert(strstr(error, "remedy"), "%s", error);
+    cr_assert_null(none);
+    cr_assert_eq(file_exists(absent), 0);
+}
+
+Test(store, a_file_that_is_no_store_is_refused)
+{
+    store_close(store);
+    char file[4096];
+    cr_assert_eq(file_join(file, path, "data.mdb"), 0);
+    static u8 noise[16384];
+    for (u32 i = 0; i < sizeof noise; i++) noise[i] = (u8)(i * 7);
+    file_spill(file, noise, sizeof noise);
+    cr_assert_lt(store_open(&store, path, io, error, sizeof error), 0);
+    cr_assert(strstr(error, "cannot open the store"), "%s", error);
+    cr_assert_null(store);
+}
+
+Test(store, a_transaction_larger_than_lmdb_likes)
+{
+    enum { CHUNKS = 150000, PER_JOB = 500 };
+    u8 *buffer = malloc(PER_JOB * 2100);
+    for (u32 round = 1; round <= 2; round++) {
+        for (u32 chunk = 0; chunk < CHUNKS; chunk += PER_JOB) {
+            u32 used = 0;
+            for (u32 i = 0; i < PER_JOB; i++) {
+                used = chunk_add(buffer, used, 1, chunk + i, (u8)(chunk + i + round) | 1, 2000);
+            }
+            cr_assert_eq(run((struct store_job){.kind = STORE_CHUNKS, .data = buffer, .bytes = used}), 0);
+        }
+        cr_assert_eq(commit(round), 0);
+    }
+    free(buffer);
+    struct store_root root;
+    cr_assert_eq(store_root_read(store, &root), 0);
+    cr_assert_eq(root.op, 2);
+}
