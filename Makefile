@@ -180,6 +180,12 @@ install: all ## DESTDIR, PREFIX: programs, library, headers, pkg-config file, ma
 	for page in $(MAN_PAGES); do \
 	    install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
 	done
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	$(BIN)/ticketctl --man > $(DESTDIR)$(PREFIX)/share/man/man1/ticketctl.1
+	$(BIN)/ticketctl --man-list | while read -r name; do \
+	    page=ticketctl-$$(echo "$$name" | tr ' ' -).1; \
+	    $(BIN)/ticketctl --man "$$name" > $(DESTDIR)$(PREFIX)/share/man/man1/$$page || exit 1; \
+	done
 
 # ---- Housekeeping ----
 

@@ -7,7 +7,7 @@
 
 #define MINUTE_MS 60000u
 #define HOUR_MS 3600000u
-#define OCCUPANCY 0.8 /* share of the agents' time that the tickets take */
+#define OCCUPANCY 0.62 /* share of the agents' time that the tickets take */
 
 /* ---- The desk ---- */
 
@@ -41,7 +41,7 @@ static void add_agent(struct day *day, const struct tkd_catalog_entry *entry, st
                       struct tkd_text queues)
 {
     /* First and last hour of a shift; every tenth agent has the night. */
-    static const u8 shifts[][2] = {{8, 17}, {8, 17}, {9, 18}, {9, 18}, {13, 22}, {13, 22}, {10, 19}, {14, 23}, {16, 24}};
+    static const u8 shifts[][2] = {{8, 17}, {13, 22}, {9, 18}, {15, 24}, {8, 17}, {10, 19}, {12, 21}, {9, 18}, {14, 23}};
     u32 place = day->agents_count;
     day->agents = grown(day->agents, place, sizeof(*day->agents));
     const u8 *shift = shifts[place % ARRAY_COUNT(shifts)];
@@ -317,12 +317,39 @@ static void plan_work(struct day *day, u64 ticket, u64 now_ms)
     plan(day, ticket, verb, now_ms + takes_ms);
 }
 
+static struct day_agent *agent_of(struct day *day, u32 id)
+{
+    u32 begin = 0, end = day->agents_count;
+    while (begin < end) {
+        u32 middle = (begin + end) / 2;
+        if (day->agents[middle].id == id) return &day->agents[middle];
+        if (day->agents[middle].id < id) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return NULL;
+}
+
+/* From now on this agent has the ticket (0: nobody), and works on it or does not. Plans made before are void. */
+static void hold(struct day *day, struct day_ticket *ticket, u32 agent, bool in_hand)
+{
+    struct day_agent *before = ticket->in_hand ? agent_of(day, ticket->agent) : NULL;
+    struct day_agent *now = in_hand ? agent_of(day, agent) : NULL;
+    if (before) before->load--;
+    if (now) now->load++;
+    ticket->agent = agent;
+    ticket->in_hand = now != NULL;
+    ticket->turn++;
+}
+
 /* It changed its state: what the people do then. */
 static void plan_state(struct day *day, u64 ticket, u32 before, u32 state, u64 now_ms)
 {
     struct day_ticket *known = &day->tickets[ticket];
     if (before == TKD_STATE_NEW && state == TKD_STATE_OPEN) return;
-    known->turn++;
+    hold(day, known, known->agent, state == TKD_STATE_OPEN && known->agent != 0);
     switch (state) {
     case TKD_STATE_OPEN:
         if (known->agent != 0) plan_work(day, ticket, now_ms);
@@ -344,7 +371,7 @@ static void plan_state(struct day *day, u64 ticket, u32 before, u32 state, u64 n
     }
 }
 
-/* Somebody who is there and serves the queue; 0: nobody. */
+/* Somebody who serves the queue, is there and has time; 0: nobody. */
 static u32 claimer(struct day *day, u32 queue)
 {
     for (u32 i = 0; i < day->queues_count; i++) {
@@ -353,7 +380,7 @@ static u32 claimer(struct day *day, u32 queue)
         u64 start = prng_below(&day->prng, candidate->members_count);
         for (u32 k = 0; k < candidate->members_count; k++) {
             const struct day_agent *agent = &day->agents[candidate->members[(start + k) % candidate->members_count]];
-            if (agent->online) return agent->id;
+            if (agent->online && agent->load < agent->capacity) return agent->id;
         }
     }
     return 0;
@@ -388,7 +415,7 @@ static bool carry_out(struct day *day, struct day_plan plan_now, u64 now_ms, str
     switch (plan_now.verb) {
     case TKD_VERB_CLAIM:
         update->agent = update->actor = claimer(day, ticket->queue);
-        if (update->agent == 0) plan(day, plan_now.ticket, TKD_VERB_CLAIM, now_ms + 30 * MINUTE_MS);
+        if (update->agent == 0) plan(day, plan_now.ticket, TKD_VERB_CLAIM, now_ms + between(day, MINUTE_MS, 5 * MINUTE_MS));
         return update->agent != 0;
     case TKD_VERB_TRANSFER:
         update->queue = another_queue(day, ticket);
@@ -459,8 +486,7 @@ static void customer_seen(struct day *day, u64 customer)
 static void ticket_waits(struct day *day, u64 place, const struct tkd_event *event)
 {
     struct day_ticket *ticket = &day->tickets[place];
-    ticket->agent = 0;
-    ticket->turn++;
+    hold(day, ticket, 0, false);
     ticket->queue = (u16)event->a;
     if (event->c == TKD_RULE_CLAIM) {
         plan(day, place, TKD_VERB_CLAIM, event->time_ms + between(day, MINUTE_MS / 2, 3 * MINUTE_MS));
@@ -470,9 +496,7 @@ static void ticket_waits(struct day *day, u64 place, const struct tkd_event *eve
 
 static void ticket_given(struct day *day, u64 place, const struct tkd_event *event)
 {
-    struct day_ticket *ticket = &day->tickets[place];
-    ticket->agent = event->a;
-    ticket->turn++;
+    hold(day, &day->tickets[place], event->a, true);
     plan_work(day, place, event->time_ms);
 }
 
@@ -505,13 +529,11 @@ void day_event(struct day *day, const struct tkd_event *event)
         ticket_waits(day, place, event);
         return;
     case TKD_EVENT_RELEASED:
-        ticket->agent = 0;
-        ticket->turn++;
+        hold(day, ticket, 0, false);
         return;
     case TKD_EVENT_TRANSFERRED:
-        ticket->agent = event->c;
+        hold(day, ticket, event->c, event->c != 0);
         ticket->queue = (u16)event->b;
-        ticket->turn++;
         return;
     case TKD_EVENT_STATE:
         plan_state(day, place, event->a, event->b, event->time_ms);

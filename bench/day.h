@@ -32,6 +32,7 @@ struct day_queue {
 struct day_agent {
     u32 id;
     u32 capacity;
+    u32 load; /* tickets that it has in hand */
     struct day_skills skills;
     bool all_queues;
     bool online;
@@ -50,6 +51,7 @@ struct day_ticket {
     u16 channel;
     u16 turn; /* plans made in another turn of the ticket are void */
     bool replied;
+    bool in_hand; /* counts in its agent's load */
 };
 
 /* Something that will be done, unless the ticket has taken another turn. */
@@ -67,7 +69,7 @@ struct day {
     u64 arrived;     /* so far */
     u64 handling_ms; /* mean time that an agent has a ticket */
     struct day_queue *queues;
-    struct day_agent *agents;
+    struct day_agent *agents; /* by ascending id */
     struct day_category *categories;
     u16 *channels;
     u16 *tiers;

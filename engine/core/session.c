@@ -47,6 +47,7 @@ enum tkd_status session_admit(const struct state *state, const struct tkd_frame 
         bool kept = frame->seq >= session->ack_below && frame->seq + SESSION_WINDOW_MAX >= session->next_seq;
         return kept ? session_replay(state, session, frame, reply, reply_bytes) : TKD_SEQUENCE_FORGOTTEN;
     }
+    if (session->halted && frame->flags & TKD_FLAG_STOP) return TKD_HALTED;
     u64 ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, frame->seq));
     return frame->seq - ack_below < session->window ? TKD_OK : TKD_WINDOW_FULL;
 }
@@ -60,12 +61,6 @@ static void slot_drop(struct state *state, u32 row, u64 seq)
         part = next;
     }
     *slot = (struct session_slot){0};
-}
-
-bool session_stopped(const struct state *state, const struct tkd_frame *frame)
-{
-    if (frame->session == 0 || !(frame->flags & TKD_FLAG_STOP)) return false;
-    return session_row(state, session_find(state, frame->session))->stopped != 0;
 }
 
 /* How many records are done with: all, or under the flag STOP those before the first refused one. */
@@ -101,7 +96,7 @@ void session_keep(struct state *state, const struct tkd_frame *frame, const stru
     session->next_seq++;
     u32 done = records_done(frame, results);
     session->records += done;
-    if (done < frame->count) session->stopped = 1;
+    if (done < frame->count) session->halted = 1;
     session->used_ms = state->now_ms;
 }
 
@@ -149,7 +144,7 @@ void session_register(struct state *state, const struct tkd_prefix *record, stru
     u32 row = session_named(state, record_texts(record), request.name_bytes);
     if (row != 0) {
         session_edit(state, row)->used_ms = state->now_ms;
-        session_edit(state, row)->stopped = 0;
+        session_edit(state, row)->halted = 0;
         *result = (struct tkd_result){.status = TKD_EXISTS, .id = session_row(state, row)->id};
         return;
     }

@@ -22,7 +22,7 @@ struct session {
     u64 next_seq;
     u64 ack_below;
     u64 records; /* done with: under the flag STOP without the first refused one and what followed */
-    u64 stopped; /* 1: a record was refused under the flag STOP, so no more is run with it until REGISTER */
+    u64 halted;  /* 1: a record was refused under the flag STOP: nothing more with it is taken until REGISTER */
     u64 used_ms;
     u32 window;
     u32 name_bytes;
@@ -45,8 +45,6 @@ enum tkd_status session_admit(const struct state *state, const struct tkd_frame 
                               u32 *reply_bytes);
 void session_register(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
 void session_unregister(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
-/* Did an earlier request of the session stop this one, by the flag STOP? */
-bool session_stopped(const struct state *state, const struct tkd_frame *frame);
 /* Keeps the results of an applied request. */
 void session_keep(struct state *state, const struct tkd_frame *frame, const struct tkd_result *results);
 void sessions_loaded(struct state *state);

@@ -349,11 +349,12 @@ static record_fn *handler_of(u32 op)
     }
 }
 
-static void apply_records(struct state *state, const struct tkd_frame *frame, bool stopped, struct tkd_result *results)
+static void apply_records(struct state *state, const struct tkd_frame *frame, struct tkd_result *results)
 {
     record_fn *handler = handler_of(frame->op);
-    ASSERT(handler != NULL || stopped);
+    ASSERT(handler != NULL);
     const struct tkd_prefix *record = frame_first(frame);
+    bool stopped = false;
     for (u32 i = 0; i < frame->count; i++, record = record_next(record)) {
         results[i] = (struct tkd_result){.status = TKD_OK};
         if (stopped) results[i].status = TKD_NOT_RUN;
@@ -406,9 +407,8 @@ u32 state_apply(struct state *state, const struct command *command, void *result
     } else {
         ASSERT(wheel_advance(&state->wheel, time_ms) >= time_ms);
         state->now_ms = time_ms;
-        bool stopped = session_stopped(state, frame);
-        if (frame->op == TKD_OP_CATALOG_APPLY && !stopped) catalog_apply(state, frame, results);
-        else apply_records(state, frame, stopped, results);
+        if (frame->op == TKD_OP_CATALOG_APPLY) catalog_apply(state, frame, results);
+        else apply_records(state, frame, results);
         if (frame->session != 0) session_keep(state, frame, results);
     }
     state->op = command->op;

@@ -15,7 +15,8 @@ bool conns_create(struct conns *conns, struct io *io, u32 count_max, u64 buffer_
                   u32 error_bytes)
 {
     ASSERT(count_max > 0 && buffer_bytes >= CONNS_BUFFER_BYTES_MIN);
-    *conns = (struct conns){.io = io, .count_max = count_max, .quota = {.max_bytes = buffer_bytes}};
+    *conns = (struct conns){
+        .io = io, .count_max = count_max, .quota = {.max_bytes = buffer_bytes}, .linger_ms = CONN_LINGER_MS};
     list_init(&conns->ready);
     list_init(&conns->waiting);
     list_init(&conns->starved);
@@ -277,7 +278,7 @@ static void tick(struct conn *conn, bool pressure)
         if (conns->now_ms - conn->linger_ms >= CONN_SILENT_MS && !conn->parked) conn_close(conn);
         return;
     case CONN_LINGERING:
-        if (conns->now_ms - conn->linger_ms >= CONN_LINGER_MS) conn_close(conn);
+        if (conns->now_ms - conn->linger_ms >= conns->linger_ms) conn_close(conn);
         return;
     case CONN_CLOSING:
     case CONN_FREE:

@@ -20,6 +20,7 @@
 
 #define CONN_SILENT_MS 10000u /* under pressure: who holds memory and gets nothing done for so long goes */
 #define CONN_LINGER_MS 2000u  /* how long a finished connection is given to read its last answers */
+#define CONN_LINGER_STOPPING_MS 200u
 #define CONN_LINGER_BYTES (16u << 20)
 #define CONNS_BUFFER_BYTES_MIN (4u << 20) /* whatever one connection may need at once */
 
@@ -83,6 +84,7 @@ struct conns {
     u32 *free_slots;
     u32 free_count;
     u64 now_ms; /* monotonic, of this turn */
+    u64 linger_ms; /* CONN_LINGER_MS, shorter when the server stops */
     struct link ready;      /* has something to serve */
     struct link waiting;    /* its command waits for the pipeline */
     struct link starved;    /* waits for buffer memory */

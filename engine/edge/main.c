@@ -15,7 +15,7 @@
 #define ERROR_BYTES 1024u
 #define FILES_RESERVED 64u /* descriptors that are no connections */
 #define EVENT_RING_MIN (16u << 20)
-#define EVENT_RING_MAX (256u << 20)
+#define EVENT_RING_MAX (64u << 20)
 #define BUFFERS_MIN (128u << 20)
 #define BUFFERS_MAX (1u << 30)
 #define PATH_BYTES 4200u

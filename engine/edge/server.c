@@ -208,6 +208,8 @@ static void stop_begin(struct server *server)
     host_notify("STOPPING=1");
     server->phase = SERVER_DRAINING;
     server->service.stopping = true;
+    server->conns.linger_ms = CONN_LINGER_STOPPING_MS;
+    server->tick_ns = 0;
     for (u32 i = 0; i < server->listeners_count; i++) net_listener_stop(&server->listeners[i].net);
     for (u32 i = 0; i < server->conns.used_slots; i++) {
         struct conn *conn = &server->conns.slots[i];
@@ -282,7 +284,8 @@ static void timer_arm(struct server *server, u64 now_ns)
 static void tick(struct server *server, u64 now_ns)
 {
     if (now_ns < server->tick_ns) return;
-    server->tick_ns = now_ns + (u64)SERVER_TICK_MS * MS_NS;
+    u64 every_ms = server->phase == SERVER_RUNNING ? SERVER_TICK_MS : SERVER_TICK_STOPPING_MS;
+    server->tick_ns = now_ns + every_ms * MS_NS;
     conns_tick(&server->conns);
     for (u32 i = 0; i < server->listeners_count; i++) accept_next(&server->listeners[i]);
 }

@@ -15,6 +15,7 @@
 #define SERVER_FRAMES_PER_TURN 64u        /* of one connection */
 #define SERVER_BYTES_PER_TURN (4u << 20)  /* of one connection */
 #define SERVER_TICK_MS 1000u
+#define SERVER_TICK_STOPPING_MS 50u
 
 enum server_phase {
     SERVER_RUNNING = 1,

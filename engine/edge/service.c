@@ -126,11 +126,14 @@ static enum service_verdict subscribe(struct service *service, struct conn *conn
     record_head(frame_first(frame), &wish, sizeof(wish));
     u64 next = reader_event_last(&service->reader) + 1;
     if (wish.from > next) return service_refuse(service, conn, frame, TKD_BAD_VALUE);
-    enum service_verdict verdict = answer_plain(service, conn, frame, TKD_OK, false);
-    if (verdict != SERVICE_ANSWERED) return verdict;
+    struct answer answer;
+    if (!answer_begin(conn, 0, &answer)) return SERVICE_NO_ROOM;
+    u64 first = wish.from ? wish.from : next;
     conn->subscribe_seq = frame->seq;
-    conn_subscribe(conn, wish.from ? wish.from : next);
-    return verdict;
+    conn_subscribe(conn, first);
+    /* Where the stream begins, so that who loses the connection before the first event knows it too. */
+    return answer_end(service, conn, frame, &answer,
+                      (struct outcome){.status = TKD_OK, .cursor = first, .saw_state = true});
 }
 
 static void wish_done(struct checkpoint_request *request, i32 result) { conn_granted(request->owner, result); }

@@ -24,8 +24,8 @@
 #define TKD_FRAME_FLAGS(E)                                                                                   \
     E(1, REPLY, "reply", "the frame is an answer (server to client)")                                        \
     E(2, STOP, "stop",                                                                                       \
-      "request: records after the first refused one are answered NOT_RUN, and so is every later request"     \
-      " of the session with this flag, until REGISTER names the session again")                              \
+      "request: records after the first refused one are answered NOT_RUN, and later requests of the session" \
+      " with this flag HALTED, until REGISTER names the session again")                                      \
     E(4, PUSH, "push", "the frame was not asked for: a subscriber's events")                                 \
     E(8, MORE, "more", "answer to a query: more rows follow from `cursor` on")
 
@@ -61,7 +61,7 @@
       "a catalog entry refers to one that does not exist, or to itself through its parents")                 \
     S(29, BAD_VALUE, "bad_value", refused, "a member holds a value outside its range")                       \
     S(30, CATALOG_FULL, "catalog_full", refused, "the id is above the limit of this kind of entry")          \
-    S(31, NOT_RUN, "not_run", refused, "an earlier record of the frame or session was refused and the flag `stop` set") \
+    S(31, NOT_RUN, "not_run", refused, "an earlier record of the frame was refused and the flag `stop` set") \
     S(32, PAUSED, "paused", refused, "the ticket is paused by an operator: continue it first")               \
     S(33, IN_USE, "in_use", refused, "the name exists already (backup)")                                     \
     S(50, DESK_FULL, "desk_full", retry, "no room in memory: close tickets or raise --memory-budget")        \
@@ -70,6 +70,8 @@
     S(53, STOPPING, "stopping", retry, "the server is shutting down: reconnect later")                       \
     S(54, WINDOW_FULL, "window_full", retry,                                                                 \
       "the session holds as many unacknowledged answers as its window: raise ack_below")                     \
+    S(55, HALTED, "halted", retry,                                                                           \
+      "an earlier request of the session was refused under the flag `stop`: REGISTER the session again to go on")\
     S(70, BAD_MAGIC, "bad_magic", protocol, "not a frame of this protocol; the connection is closed")        \
     S(71, BAD_HEADER_CHECKSUM, "bad_header_checksum", protocol,                                              \
       "the header is damaged, so its size is not believed; the connection is closed")                        \

@@ -29,7 +29,8 @@ def summary(server):
 
 
 def digest(server):
-    return server.json("digest")
+    """Of what the desk is, however the commands were packed and sent."""
+    return [row["value"] for row in server.json("digest") if row["name"] == "digest"]
 
 
 def applied(server):

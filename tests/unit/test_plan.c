@@ -210,12 +210,13 @@ Test(plan, changes_name_their_members)
                    "on_hold -> open");
 }
 
-Test(plan, the_desk_keeps_a_name_that_is_not_given)
+Test(plan, the_desk_keeps_what_is_not_given)
 {
     struct catalog *catalog = catalog_new();
     expect(catalog, "desk: {name: d, archive_after: 3d}", 1, 0, 0, 0);
     expect(catalog, "desk: {archive_after: 3d}", 0, 0, 0, 0);
-    expect_members(catalog, "desk: {name: e}", "name: d -> e; archive_after: 3d -> 7d");
+    expect(catalog, "desk:", 0, 0, 0, 0);
+    expect_members(catalog, "desk: {name: e}", "name: d -> e");
 }
 
 Test(plan, references_are_checked_against_file_and_server)

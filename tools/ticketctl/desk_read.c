@@ -12,7 +12,6 @@
 #define STATES_REQUESTER_WAITS (1u << TKD_STATE_NEW | 1u << TKD_STATE_OPEN | 1u << TKD_STATE_ON_HOLD)
 #define STATES_STEP            (1u << TKD_STATE_NEW | 1u << TKD_STATE_OPEN)
 #define CAPACITY_MAX           1000u
-#define ARCHIVE_AFTER_MS       (7 * 86400000ull)
 #define YEAR_MS                (365 * 86400000ull)
 
 struct reader {
@@ -557,7 +556,6 @@ static void read_desk_section(struct reader *reader, yaml_node_t *node)
     if (name_node) name = name_of(reader, NULL, name_node);
     if (!name.text) name = (struct desk_name){.text = "desk"}; /* line 0: keep the name it has */
     struct desk_entry *entry = desk_add(reader->desk, TKD_KIND_DESK, name);
-    entry->head.archive_after_ms = ARCHIVE_AFTER_MS;
     if (!is_null(node)) read_members(reader, entry, node, members);
 }
 

@@ -194,7 +194,9 @@ static void enum_print(FILE *file, enum meaning meaning, u32 number)
     for (const char *at = tkd_name((enum tkd_enum)enum_of(meaning), number); *at; at++) {
         fputc(*at == '_' ? ' ' : *at, file);
     }
-    if (meaning == M_RULE) fprintf(file, ": %s", tkd_doc(TKD_ENUM_RULE, number));
+    if (meaning != M_RULE) return;
+    const char *why = tkd_doc(TKD_ENUM_RULE, number);
+    fprintf(file, ": %s", strncmp(why, "waits: ", 7) == 0 ? why + 7 : why);
 }
 
 /* False when there is nothing to say. */

@@ -22,20 +22,24 @@ static bool is_group(const char *word)
     return false;
 }
 
+/* How far the words given are from a command: from all its words, or else from its group. */
+static u32 command_distance(const char *given, const char *first, const char *name)
+{
+    char group[64];
+    snprintf(group, sizeof(group), "%.*s", (int)strcspn(name, " "), name);
+    u32 whole = edit_distance(given, name), grouped = edit_distance(first, group) + 1;
+    return whole < grouped ? whole : grouped;
+}
+
 static int unknown_command(const struct line *line)
 {
     char given[128];
-    bool two = line->words_count == 2 && is_group(line->words[0]);
+    bool two = line->words_count == 2;
     snprintf(given, sizeof(given), "%s%s%s", line->words[0], two ? " " : "", two ? line->words[1] : "");
     const char *nearest = NULL;
     u32 distance = (u32)strlen(given) / 3 + 2;
     for (u32 i = 0; commands[i]; i++) {
-        u32 edits = edit_distance(given, commands[i]->name);
-        u32 group = (u32)strcspn(commands[i]->name, " ");
-        char first[64];
-        snprintf(first, sizeof(first), "%.*s", (int)group, commands[i]->name);
-        u32 group_edits = edit_distance(given, first);
-        if (group_edits < edits) edits = group_edits;
+        u32 edits = command_distance(given, line->words[0], commands[i]->name);
         if (edits >= distance) continue;
         distance = edits;
         nearest = commands[i]->name;

@@ -13,13 +13,21 @@ enum { TEXT_NAME, TEXT_TEXT };
 #define RANKS_MAX     64u
 #define CHART_COLUMNS 80u
 
+/* Checksums and ids say nothing as decimal numbers. */
+static bool is_opaque(struct tkd_text name)
+{
+    bool digest = name.bytes >= 6 && memcmp(name.data, "digest", 6) == 0;
+    return digest || (name.bytes >= 3 && memcmp(name.data + name.bytes - 3, ".id", 3) == 0);
+}
+
 static json_t *value_json(const struct tkd_prefix *row)
 {
     struct tkd_metric metric;
     tkd_read(TKD_RECORD_metric, row, &metric);
     struct tkd_text text = tkd_row_text(TKD_RECORD_metric, row, TEXT_TEXT);
     if (text.bytes > 0) return output_json_text(text.data, text.bytes);
-    if (metric.value <= INT64_MAX) return json_integer((json_int_t)metric.value);
+    bool opaque = is_opaque(tkd_row_text(TKD_RECORD_metric, row, TEXT_NAME));
+    if (!opaque && metric.value <= INT64_MAX) return json_integer((json_int_t)metric.value);
     char hexadecimal[24];
     snprintf(hexadecimal, sizeof(hexadecimal), "0x%016" PRIx64, metric.value);
     return json_string(hexadecimal);

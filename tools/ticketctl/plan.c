@@ -360,6 +360,8 @@ static void plan_entry(struct plan *plan, struct desk_entry *want, const struct 
     change.now = catalog_by_id(catalog, kind, want->head.id);
     if (now) {
         if (kind == TKD_KIND_DESK && !want->name.line) want->name.text = now->name.text;
+        if (kind == TKD_KIND_DESK && !want->head.archive_after_ms)
+            want->head.archive_after_ms = now->head.archive_after_ms;
         if (kind == TKD_KIND_QUEUE && !want->head.step_ms &&
             !now->head.step_ms) { /* of no effect: left alone */
             want->head.yellow_ms = now->head.yellow_ms;

@@ -180,6 +180,7 @@ static void take_result(struct replay *replay, struct replay_item *item, u32 sta
 /* A frame that was not applied as a whole. */
 static void take_refusal(struct replay *replay, const struct replay_frame *frame, u32 status)
 {
+    if (replay->halted) return; /* stood behind the line that was refused */
     const struct tkd_status_info *info = tkd_status_info(status);
     bool later =
         info && info->class == TKD_STATUS_retry && status != TKD_DESK_FULL && status != TKD_STORAGE_FULL;

@@ -385,6 +385,19 @@ static int summary_of_period(struct ctl *ctl, const struct args *args)
     return code;
 }
 
+/* Groups without a member are not sent: nothing was breached, nobody has solved anything. */
+static void groups_complete(json_t *object)
+{
+    static const char *const objects[] = {"by_command", "final_state", "final_priority", "channel", "breached_24x7"};
+    static const char *const arrays[] = {"top_queues_by_entries", "top_queues_by_solves", "top_agents_by_solves"};
+    for (u32 i = 0; i < 5; i++) {
+        if (!json_object_get(object, objects[i])) json_object_set_new(object, objects[i], json_object());
+    }
+    for (u32 i = 0; i < 3; i++) {
+        if (!json_object_get(object, arrays[i])) json_object_set_new(object, arrays[i], json_array());
+    }
+}
+
 static int summary_run(struct ctl *ctl, const struct args *args)
 {
     if (args_value(args, "by")) return dimension_run(ctl, args, TKD_DIMENSION_DESK);
@@ -392,8 +405,11 @@ static int summary_run(struct ctl *ctl, const struct args *args)
     struct tkd_empty request = {0};
     struct tkd_answer answer;
     int code = ctl_call(ctl, "report summary", TKD_OP_SUMMARY, TKD_RECORD_empty, &request, NULL, &answer);
-    if (code == EXIT_OK) metrics_print(ctl, metrics_object(&answer));
-    return code;
+    if (code != EXIT_OK) return code;
+    json_t *object = metrics_object(&answer);
+    if (ctl->form == OUTPUT_JSON) groups_complete(object);
+    metrics_print(ctl, object);
+    return EXIT_OK;
 }
 
 #define DIMENSION_RUN(name, DIMENSION)                                                                       \

@@ -149,16 +149,42 @@ static int update_read(struct ctl *ctl, const struct args *args, struct ticket_n
     return code == EXIT_OK ? operand_read(ctl, args, name->operands, update) : code;
 }
 
+/* An illegal move names the state and the command: the state has to be asked for. */
+static int explain(struct ctl *ctl, const struct ticket_name *name, u32 verb, u32 status)
+{
+    const struct tkd_prefix *row;
+    struct tkd_ticket ticket;
+    u64 now_ms;
+    if (status != TKD_ILLEGAL_MOVE || ticket_fetch(ctl, name, &row, &ticket, &now_ms) != EXIT_OK) {
+        return ctl_refused(name->shown, status);
+    }
+    complain("%s: illegal_move: a ticket in state %s does not take the command %s", name->shown,
+             tkd_name(TKD_ENUM_STATE, ticket.state), tkd_name(TKD_ENUM_VERB, verb));
+    return EXIT_REFUSED;
+}
+
+/* Sends it; `*result` is an accepted one when EXIT_OK is returned. */
+static int send_update(struct ctl *ctl, const struct ticket_name *name, const struct update *update,
+                       struct tkd_result *result)
+{
+    struct tkd_answer answer;
+    int code = ctl_call(ctl, name->shown, TKD_OP_TICKET_UPDATE, TKD_RECORD_ticket_update, &update->head,
+                        update->texts, &answer);
+    if (code != EXIT_OK) return code;
+    if (answer.count != 1) return ctl_refused(name->shown, TKD_BAD_REPLY);
+    memcpy(result, answer.rows, sizeof(*result));
+    const struct tkd_status_info *info = tkd_status_info(result->status);
+    if (info && info->class == TKD_STATUS_ok) return EXIT_OK;
+    return explain(ctl, name, update->head.kind, result->status);
+}
+
 static int run(struct ctl *ctl, const struct args *args)
 {
     struct update update = {0};
     struct ticket_name name;
     struct tkd_result result;
     int code = update_read(ctl, args, &name, &update);
-    if (code == EXIT_OK) {
-        code = ctl_command(ctl, name.shown, TKD_OP_TICKET_UPDATE, TKD_RECORD_ticket_update, &update.head,
-                           update.texts, &result);
-    }
+    if (code == EXIT_OK) code = send_update(ctl, &name, &update, &result);
     free(update.input);
     if (code != EXIT_OK) return code;
     static const struct column columns[] = {
