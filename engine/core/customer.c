@@ -2,7 +2,7 @@
 
 #include "core/desk.h"
 
-static struct hash128 identity_hash(const struct state *state, u32 channel, const char *address, u32 bytes)
+struct hash128 identity_hash(const struct state *state, u32 channel, const char *address, u32 bytes)
 {
     u8 text[8 + 256] = {0};
     ASSERT(bytes <= 256);
@@ -12,7 +12,7 @@ static struct hash128 identity_hash(const struct state *state, u32 channel, cons
     return (struct hash128){.low = hash.low64, .high = hash.high64};
 }
 
-static u32 identity_find(const struct state *state, struct hash128 hash)
+u32 identity_find(const struct state *state, struct hash128 hash)
 {
     u32 row;
     for (u64 at = index_seek(&state->identities, hash.high);
@@ -28,14 +28,13 @@ u32 customer_find(const struct state *state, u32 channel, const char *address, u
     return identity_find(state, identity_hash(state, channel, address, bytes));
 }
 
-u32 customer_create(struct state *state, u32 channel, const char *address, u32 bytes)
+u32 customer_create(struct state *state, u32 channel, struct hash128 hash)
 {
     u32 row = table_take(&state->tables[TABLE_CUSTOMER]);
     struct customer *customer = customer_edit(state, row);
     customer->id = row;
     customer->created_ms = state->now_ms;
     u32 at = table_take(&state->tables[TABLE_IDENTITY]);
-    struct hash128 hash = identity_hash(state, channel, address, bytes);
     *identity_edit(state, at) = (struct identity){
         .customer = row, .hash_low = hash.low, .hash_high = hash.high, .channel = channel};
     index_insert(&state->identities, hash.high, at);

@@ -3,6 +3,7 @@
 #define CORE_CUSTOMER_H
 
 #include "base/base.h"
+#include "base/hash.h"
 
 struct customer {
     u64 id; /* = row */
@@ -26,8 +27,10 @@ struct identity {
 struct state;
 /* The customer of an identity, 0 = unknown. */
 u32 customer_find(const struct state *state, u32 channel, const char *address, u32 bytes);
+struct hash128 identity_hash(const struct state *state, u32 channel, const char *address, u32 bytes);
+u32 identity_find(const struct state *state, struct hash128 hash);
 /* A new customer with this first identity. */
-u32 customer_create(struct state *state, u32 channel, const char *address, u32 bytes);
+u32 customer_create(struct state *state, u32 channel, struct hash128 hash);
 void customer_update(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
 /* The customer and the desk have touched: chains the event. Returns the touch before. */
 u64 customer_touch(struct state *state, u32 customer, u64 event);

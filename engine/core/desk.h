@@ -94,6 +94,8 @@ struct state {
     u64 now_ms;
     u64 cause;
 
+    const struct ticket_prepared *prepared; /* of the record being applied */
+
     /* Derived. */
     u32 *directory;   /* ticket sequence -> row */
     u64 directory_max;

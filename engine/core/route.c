@@ -122,7 +122,6 @@ static void route_give(struct state *state, u32 task, u32 agent, u32 eligible, u
     event->d = load;
     event->e = (u32)min_u64(waited_ms, UINT32_MAX);
     ticket_assign(state, ticket, agent);
-    stats_count(state, ticket_row(state, ticket), STATS_routed, 1);
 }
 
 static void raise_waiting(struct state *state, u32 task, u32 rule)

@@ -4,6 +4,7 @@
 
 #define EVENT_BYTES_PER_RECORD 1024u /* what one record may raise, besides its texts twice */
 #define EVENT_BYTES_PULSE (PULSE_TIMERS_MAX * 4352u)
+#define AHEAD 8u /* records prepared before they are applied */
 #define ADDRESS_SPACE_LARGE ((u64)1 << 30)
 
 /* Bytes of budget that one row of each table stands for; 0: a fixed number of rows. */
@@ -353,9 +354,15 @@ static void apply_records(struct state *state, const struct tkd_frame *frame, st
 {
     record_fn *handler = handler_of(frame->op);
     ASSERT(handler != NULL);
-    const struct tkd_prefix *record = frame_first(frame);
+    struct ticket_prepared prepared[AHEAD];
+    const struct tkd_prefix *record = frame_first(frame), *ahead = record;
+    u32 prepared_count = 0;
     bool stopped = false;
     for (u32 i = 0; i < frame->count; i++, record = record_next(record)) {
+        for (; frame->op == TKD_OP_TICKET_CREATE && prepared_count < min_u32(i + AHEAD, frame->count);
+             ahead = record_next(ahead))
+            ticket_prepare(state, ahead, &prepared[prepared_count++ % AHEAD]);
+        state->prepared = &prepared[i % AHEAD];
         results[i] = (struct tkd_result){.status = TKD_OK};
         if (stopped) results[i].status = TKD_NOT_RUN;
         else handler(state, record, &results[i]);

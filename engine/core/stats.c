@@ -39,22 +39,35 @@ static u32 stats_current(struct state *state, u32 dimension, u32 member)
     return row;
 }
 
-void stats_count_member(struct state *state, u32 dimension, u32 member, enum stats_counter counter, u64 amount)
+static void rows_add(struct state *state, struct stats_rows *rows, u32 dimension, u32 member)
 {
-    if (member == 0 || amount == 0) return;
-    stats_edit(state, stats_current(state, dimension, member))->counters[counter] += amount;
+    if (member == 0) return;
+    rows->counters[rows->count++] = stats_edit(state, stats_current(state, dimension, member))->counters;
+}
+
+struct stats_rows stats_rows(struct state *state, const struct ticket *ticket)
+{
+    struct stats_rows rows = {.count = 0};
+    rows_add(state, &rows, TKD_DIMENSION_DESK, 1);
+    rows_add(state, &rows, TKD_DIMENSION_QUEUE, ticket->queue);
+    rows_add(state, &rows, TKD_DIMENSION_AGENT, ticket->agent);
+    rows_add(state, &rows, TKD_DIMENSION_CHANNEL, ticket->channel);
+    rows_add(state, &rows, TKD_DIMENSION_CATEGORY, ticket->category);
+    rows_add(state, &rows, TKD_DIMENSION_PRIORITY, ticket->priority);
+    rows_add(state, &rows, TKD_DIMENSION_TIER, customer_row(state, ticket->customer)->tier);
+    return rows;
+}
+
+void stats_add(const struct stats_rows *rows, enum stats_counter counter, u64 amount)
+{
+    for (u32 i = 0; i < rows->count; i++) rows->counters[i][counter] += amount;
 }
 
 void stats_count(struct state *state, const struct ticket *ticket, enum stats_counter counter, u64 amount)
 {
     if (amount == 0) return;
-    stats_count_member(state, TKD_DIMENSION_DESK, 1, counter, amount);
-    stats_count_member(state, TKD_DIMENSION_QUEUE, ticket->queue, counter, amount);
-    stats_count_member(state, TKD_DIMENSION_AGENT, ticket->agent, counter, amount);
-    stats_count_member(state, TKD_DIMENSION_CHANNEL, ticket->channel, counter, amount);
-    stats_count_member(state, TKD_DIMENSION_CATEGORY, ticket->category, counter, amount);
-    stats_count_member(state, TKD_DIMENSION_PRIORITY, ticket->priority, counter, amount);
-    stats_count_member(state, TKD_DIMENSION_TIER, customer_row(state, ticket->customer)->tier, counter, amount);
+    struct stats_rows rows = stats_rows(state, ticket);
+    stats_add(&rows, counter, amount);
 }
 
 void stats_loaded(struct state *state)

@@ -26,10 +26,16 @@ u64 stats_hour_ms(const struct stats *stats);
 
 struct state;
 struct ticket;
-/* Adds to the counters of all dimensions of the ticket: desk, queue, agent, channel, category, priority, tier. */
+/* The counters of this hour of all dimensions of a ticket: desk, queue, agent, channel, category, priority, tier.
+ * Valid until the next command. */
+struct stats_rows {
+    u64 *counters[STATS_DIMENSIONS];
+    u32 count;
+};
+struct stats_rows stats_rows(struct state *state, const struct ticket *ticket);
+void stats_add(const struct stats_rows *rows, enum stats_counter counter, u64 amount);
+/* Both in one, for a single counter. */
 void stats_count(struct state *state, const struct ticket *ticket, enum stats_counter counter, u64 amount);
-/* Adds to one member of one dimension. */
-void stats_count_member(struct state *state, u32 dimension, u32 member, enum stats_counter counter, u64 amount);
 /* After loading: derives the index. */
 void stats_loaded(struct state *state);
 

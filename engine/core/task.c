@@ -30,10 +30,12 @@ void task_enter(struct state *state, u32 row)
     task_open(state, row);
     const struct ticket *ticket = ticket_row(state, row);
     tally_edit(state, ticket->queue)->entries++;
-    stats_count(state, ticket, STATS_entered, 1);
+    struct stats_rows rows = stats_rows(state, ticket);
+    stats_add(&rows, STATS_entered, 1);
+    if (ticket->stations == 1) stats_add(&rows, STATS_created, 1);
 }
 
-void task_give(struct state *state, u32 row, u32 agent)
+void task_give(struct state *state, u32 row, u32 agent, bool routed)
 {
     struct ticket *ticket = ticket_edit(state, row);
     struct task *task = task_edit(state, ticket->task);
@@ -45,8 +47,10 @@ void task_give(struct state *state, u32 row, u32 agent)
     struct seat *seat = seat_edit(state, agent);
     seat->last_assigned_ms = state->now_ms;
     seat->assigned_seq = ++desk_edit(state)->assignments;
-    stats_count(state, ticket, STATS_assigned, 1);
-    stats_count(state, ticket, STATS_waited_ms, waited_ms);
+    struct stats_rows rows = stats_rows(state, ticket);
+    stats_add(&rows, STATS_assigned, 1);
+    stats_add(&rows, STATS_waited_ms, waited_ms);
+    if (routed) stats_add(&rows, STATS_routed, 1);
 }
 
 static void count_handled(struct state *state, const struct ticket *ticket, const struct task *task)

@@ -25,8 +25,8 @@ struct state;
 u32 task_skill_set(struct state *state, const struct ticket *ticket);
 /* The ticket enters its queue: opens its next task there. */
 void task_enter(struct state *state, u32 ticket);
-/* Gives the open task to an agent; a new ticket is open from now on. */
-void task_give(struct state *state, u32 ticket, u32 agent);
+/* Gives the open task to an agent, by routing or by hand; a new ticket is open from now on. */
+void task_give(struct state *state, u32 ticket, u32 agent, bool routed);
 /* Takes it from the agent; it waits from now on as if it had just entered. */
 void task_take_back(struct state *state, u32 ticket);
 /* Opens a task after a reopen, which is no entry. */

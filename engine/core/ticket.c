@@ -149,7 +149,7 @@ void ticket_assign(struct state *state, u32 row, u32 agent)
 {
     struct place before = place_of(state, ticket_row(state, row));
     place_count(state, &before, (u32)-1);
-    task_give(state, row, agent);
+    task_give(state, row, agent, true);
     ticket_edit(state, row)->version++;
     struct place after = place_of(state, ticket_row(state, row));
     place_count(state, &after, 1);
@@ -270,17 +270,30 @@ static u32 create_row(struct state *state, const struct tkd_ticket_create *reque
     return row;
 }
 
+void ticket_prepare(const struct state *state, const struct tkd_prefix *record, struct ticket_prepared *prepared)
+{
+    struct tkd_ticket_create request;
+    record_head(record, &request, sizeof request);
+    const char *texts = record_texts(record), *receiver = texts + request.address_bytes;
+    if (request.customer == 0) {
+        prepared->identity = identity_hash(state, request.channel, texts, request.address_bytes);
+        index_prefetch(&state->identities, prepared->identity.high);
+    }
+    if (request.key_bytes == 0) return;
+    prepared->key = key_hash(state, request.channel, receiver, request.receiver_bytes,
+                             receiver + request.receiver_bytes, request.key_bytes);
+    index_prefetch(&state->keys, prepared->key.high);
+}
+
 void ticket_create(struct state *state, const struct tkd_prefix *record, struct tkd_result *result)
 {
+    const struct ticket_prepared *prepared = state->prepared;
     struct tkd_ticket_create request;
     record_head(record, &request, sizeof request);
     const char *texts = record_texts(record);
     const char *key = texts + request.address_bytes + request.receiver_bytes;
-    struct hash128 hash = {0};
     if (request.key_bytes != 0) {
-        hash = key_hash(state, request.channel, texts + request.address_bytes, request.receiver_bytes, key,
-                        request.key_bytes);
-        u32 first = key_find(state, hash);
+        u32 first = key_find(state, prepared->key);
         if (first != 0) {
             const struct ticket *ticket = ticket_row(state, first);
             *result = (struct tkd_result){.status = TKD_EXISTS, .version = ticket->version, .id = ticket->id};
@@ -296,17 +309,16 @@ void ticket_create(struct state *state, const struct tkd_prefix *record, struct 
         return;
     }
     u32 customer = (u32)request.customer;
-    if (customer == 0) customer = customer_find(state, request.channel, texts, request.address_bytes);
-    if (customer == 0) customer = customer_create(state, request.channel, texts, request.address_bytes);
+    if (customer == 0) customer = identity_find(state, prepared->identity);
+    if (customer == 0) customer = customer_create(state, request.channel, prepared->identity);
     u32 row = create_row(state, &request, customer, skill_set);
-    if (request.key_bytes != 0) create_key(state, row, hash);
+    if (request.key_bytes != 0) create_key(state, row, prepared->key);
     create_event(state, row, &request, texts);
     struct place nowhere = {0};
     task_enter(state, row);
-    stats_count(state, ticket_row(state, row), STATS_created, 1);
     if (request.agent != 0) {
         event_raise(state, TKD_EVENT_ASSIGNED, row, NULL, 0)->a = request.agent;
-        task_give(state, row, request.agent);
+        task_give(state, row, request.agent, false);
     }
     ticket_settle(state, row, &nowhere, 0);
     result->version = ticket_row(state, row)->version;
@@ -339,7 +351,7 @@ static enum tkd_status verb_assign(struct state *state, struct update *update)
     struct tkd_event *event = update_event(state, update, TKD_EVENT_ASSIGNED);
     event->a = agent;
     event->b = before;
-    task_give(state, update->row, agent);
+    task_give(state, update->row, agent, false);
     return TKD_OK;
 }
 
@@ -383,7 +395,7 @@ static enum tkd_status verb_transfer(struct state *state, struct update *update)
     row->queue = (u16)to;
     row->agent = 0;
     task_enter(state, update->row);
-    if (agent != 0) task_give(state, update->row, agent);
+    if (agent != 0) task_give(state, update->row, agent, false);
     return TKD_OK;
 }
 

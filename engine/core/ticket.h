@@ -7,6 +7,7 @@
 #define CORE_TICKET_H
 
 #include "base/base.h"
+#include "base/hash.h"
 #include "core/limits.h"
 
 enum ticket_flag {
@@ -90,6 +91,13 @@ bool tag_on(const struct state *state, const struct ticket *ticket, u32 tag);
 struct tkd_ticket_create;
 struct tkd_ticket_update;
 
+/* What a create looks up, computed and fetched some records ahead: a batch then waits for memory only once. */
+struct ticket_prepared {
+    struct hash128 identity;
+    struct hash128 key;
+};
+void ticket_prepare(const struct state *state, const struct tkd_prefix *record, struct ticket_prepared *prepared);
+/* Takes what was prepared from state->prepared. */
 void ticket_create(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
 void ticket_update(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
 /* The row of a ticket id, 0 = not in memory. */

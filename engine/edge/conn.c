@@ -15,8 +15,11 @@ bool conns_create(struct conns *conns, struct io *io, u32 count_max, u64 buffer_
                   u32 error_bytes)
 {
     ASSERT(count_max > 0 && buffer_bytes >= CONNS_BUFFER_BYTES_MIN);
-    *conns = (struct conns){
-        .io = io, .count_max = count_max, .quota = {.max_bytes = buffer_bytes}, .linger_ms = CONN_LINGER_MS};
+    *conns = (struct conns){.io = io,
+                            .count_max = count_max,
+                            .in_quota = {.max_bytes = buffer_bytes / 2},
+                            .out_quota = {.max_bytes = buffer_bytes / 2},
+                            .linger_ms = CONN_LINGER_MS};
     list_init(&conns->ready);
     list_init(&conns->waiting);
     list_init(&conns->starved);
@@ -75,8 +78,8 @@ static void closed(struct io_op *op, i32 result)
     struct conn *conn = op->owner;
     struct conns *conns = conn->conns;
     (void)result; /* the descriptor is gone in any case */
-    inbox_close(&conn->in, &conns->quota);
-    outbox_close(&conn->out, &conns->quota);
+    inbox_close(&conn->in, &conns->in_quota);
+    outbox_close(&conn->out, &conns->out_quota);
     conn->phase = CONN_FREE;
     conns->free_slots[conns->free_count++] = conn->index;
     conns->count--;
@@ -115,7 +118,7 @@ void conn_close(struct conn *conn)
 static void receive_more(struct conn *conn)
 {
     u8 *space;
-    u32 bytes = inbox_space(&conn->in, &conn->conns->quota, &space);
+    u32 bytes = inbox_space(&conn->in, &conn->conns->in_quota, &space);
     if (bytes > 0) {
         io_receive(conn->conns->io, &conn->receive, conn->fd, space, bytes);
     } else {
@@ -264,14 +267,14 @@ static void tick(struct conn *conn, bool pressure)
 {
     struct conns *conns = conn->conns;
     bool quiet = conns->now_ms - conn->progress_ms >= 1000;
-    if (quiet && !conn->send.busy) outbox_shrink(&conn->out, &conns->quota);
+    if (quiet && !conn->send.busy) outbox_shrink(&conn->out, &conns->out_quota);
     switch (conn->phase) {
     case CONN_OPEN:
         if (pressure && !conn->parked && holds_memory(conn) && conns->now_ms - conn->progress_ms >= CONN_SILENT_MS) {
             conns->figures.dropped++;
             conn_close(conn);
         } else if (quiet) {
-            inbox_shrink(&conn->in, &conns->quota);
+            inbox_shrink(&conn->in, &conns->in_quota);
         }
         return;
     case CONN_FINISHING:
@@ -288,8 +291,8 @@ static void tick(struct conn *conn, bool pressure)
 
 void conns_tick(struct conns *conns)
 {
-    bool pressure = conns->quota.refused || !list_empty(&conns->starved);
-    conns->quota.refused = false;
+    bool pressure = conns->in_quota.refused || conns->out_quota.refused || !list_empty(&conns->starved);
+    conns->in_quota.refused = conns->out_quota.refused = false;
     for (u32 i = 0; i < conns->used_slots; i++) {
         if (conns->slots[i].phase != CONN_FREE) tick(&conns->slots[i], pressure);
     }
@@ -297,10 +300,10 @@ void conns_tick(struct conns *conns)
 
 void conns_feed(struct conns *conns)
 {
-    while (!list_empty(&conns->starved) && conns->quota.max_bytes - conns->quota.used_bytes >= CONNS_BUFFER_BYTES_MIN) {
-        struct conn *conn = LIST_ENTRY(list_pop(&conns->starved), struct conn, turn);
-        list_push(&conns->ready, &conn->turn);
-    }
+    const struct quota *in = &conns->in_quota, *out = &conns->out_quota;
+    if (sat_sub(in->max_bytes, in->used_bytes) < INBOX_BYTES) return;
+    if (sat_sub(2 * out->max_bytes, out->used_bytes) < OUTBOX_AREA_BYTES) return;
+    list_append(&conns->ready, &conns->starved);
 }
 
 void conn_granted(struct conn *conn, i32 result)

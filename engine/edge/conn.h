@@ -18,11 +18,11 @@
 #include "edge/outbox.h"
 #include "port/io.h"
 
-#define CONN_SILENT_MS 10000u /* under pressure: who holds memory and gets nothing done for so long goes */
+#define CONN_SILENT_MS 5000u /* under pressure: who holds memory and gets nothing done for so long goes */
 #define CONN_LINGER_MS 2000u  /* how long a finished connection is given to read its last answers */
 #define CONN_LINGER_STOPPING_MS 200u
 #define CONN_LINGER_BYTES (16u << 20)
-#define CONNS_BUFFER_BYTES_MIN (4u << 20) /* whatever one connection may need at once */
+#define CONNS_BUFFER_BYTES_MIN (8u << 20)
 
 enum conn_phase {
     CONN_FREE = 0,
@@ -77,7 +77,8 @@ struct conns {
     struct conn *slots;
     u64 *sessions; /* by slot: the session attached, 0 = none */
     u8 *buffers;   /* address space of all inboxes and outboxes */
-    struct quota quota;
+    struct quota in_quota;
+    struct quota out_quota;
     u32 count_max;
     u32 count;
     u32 used_slots; /* slots above were never used */

@@ -47,8 +47,8 @@ static void add_server(struct rows *rows, const struct figures *figures, struct 
     add(rows, "frames_refused", figures->frames_refused, NULL);
     add(rows, "bytes_in", conns->figures.bytes_in, NULL);
     add(rows, "bytes_out", conns->figures.bytes_out, NULL);
-    add(rows, "buffer_bytes", conns->quota.used_bytes, NULL);
-    add(rows, "buffer_bytes_max", conns->quota.max_bytes, NULL);
+    add(rows, "buffer_bytes", conns->in_quota.used_bytes + conns->out_quota.used_bytes, NULL);
+    add(rows, "buffer_bytes_max", conns->in_quota.max_bytes + conns->out_quota.max_bytes, NULL);
     add(rows, "events_pushed", figures->events_pushed, NULL);
     add(rows, "turns", figures->turns, NULL);
     add(rows, "loop_pause_max_us", figures->pause_max_us, NULL);

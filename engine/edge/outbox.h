@@ -3,7 +3,8 @@
  * Positions count bytes since the connection began: sent <= released <= written. Answers are written in
  * place, one after another, into one of two areas; when it is full the other one is filled, as soon as that
  * has been sent to its end. So bytes that the kernel is sending never move, nothing is copied, and what is
- * unsent is bounded by the two areas.
+ * unsent is bounded by the two areas. Who has read everything may always be written one answer, even when
+ * others have used up the quota (up to twice of it): who does not read hurts only those who do not either.
  */
 #ifndef EDGE_OUTBOX_H
 #define EDGE_OUTBOX_H

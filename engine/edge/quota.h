@@ -1,4 +1,4 @@
-/* The memory that all connections' buffers may touch together, beyond the small change each has for free. */
+/* The memory that all inboxes, or all outboxes, may touch together, beyond the small change each has for free. */
 #ifndef EDGE_QUOTA_H
 #define EDGE_QUOTA_H
 
@@ -12,7 +12,7 @@ struct quota {
 
 static inline bool quota_has(struct quota *quota, u64 bytes)
 {
-    bool has = quota->max_bytes - quota->used_bytes >= bytes;
+    bool has = sat_sub(quota->max_bytes, quota->used_bytes) >= bytes;
     if (!has) quota->refused = true;
     return has;
 }

@@ -142,9 +142,9 @@ static void frame_done(struct server *server, struct conn *conn)
 /* Serves one connection its share of the turn. */
 static void serve(struct server *server, struct conn *conn)
 {
-    u32 bytes = 0;
+    u64 end_ns = clock_monotonic_ns() + SERVER_SHARE_US * 1000;
     if (conn->phase != CONN_OPEN || conn->parked) return;
-    for (u32 frames = 0; frames < SERVER_FRAMES_PER_TURN && bytes < SERVER_BYTES_PER_TURN; frames++) {
+    for (u32 frames = 0; frames < SERVER_FRAMES_PER_TURN; frames++) {
         enum tkd_status status;
         const struct tkd_frame *frame = inbox_frame(&conn->in, &status);
         if (!frame && FRAME_FATAL(status)) {
@@ -156,18 +156,18 @@ static void serve(struct server *server, struct conn *conn)
             conn_continue(conn);
             return;
         }
-        bytes += frame->size;
         if (put_aside(server, conn, service_frame(&server->service, conn, frame))) return;
         frame_done(server, conn);
+        if (clock_monotonic_ns() >= end_ns) break;
     }
     conn_ready(conn);
 }
 
 /* Who waited for the pipeline comes first; the first who must wait on ends it. */
-static void serve_waiting(struct server *server)
+static void serve_waiting(struct server *server, u64 end_ns)
 {
     struct conns *conns = &server->conns;
-    while (!list_empty(&conns->waiting)) {
+    while (!list_empty(&conns->waiting) && clock_monotonic_ns() < end_ns) {
         struct conn *conn = LIST_ENTRY(list_pop(&conns->waiting), struct conn, turn);
         serve(server, conn);
         if (conns->waiting.next == &conn->turn) return;
@@ -177,19 +177,21 @@ static void serve_waiting(struct server *server)
 static void serve_all(struct server *server)
 {
     struct conns *conns = &server->conns;
-    struct link batch, waiting;
-    serve_waiting(server);
-    /* Who becomes ready while others are served has its turn next time. */
+    struct link batch, waiting, *link;
+    u64 end_ns = clock_monotonic_ns() + SERVER_SERVE_US * 1000;
+    serve_waiting(server, end_ns);
+    /* Who becomes ready while others are served has its turn next time, behind those who had none. */
     list_init(&batch);
     list_append(&batch, &conns->ready);
     list_init(&waiting);
     list_append(&waiting, &conns->waiting);
-    struct link *link;
-    while ((link = list_pop(&batch))) {
+    while (clock_monotonic_ns() < end_ns && (link = list_pop(&batch))) {
         serve(server, LIST_ENTRY(link, struct conn, turn));
         list_append(&waiting, &conns->waiting); /* in the order in which they came */
     }
     list_append(&conns->waiting, &waiting);
+    list_append(&batch, &conns->ready);
+    list_append(&conns->ready, &batch);
 }
 
 /* ---- Stopping ---- */

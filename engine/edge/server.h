@@ -13,7 +13,8 @@
 
 #define SERVER_LISTENERS_MAX 16u
 #define SERVER_FRAMES_PER_TURN 64u        /* of one connection */
-#define SERVER_BYTES_PER_TURN (4u << 20)  /* of one connection */
+#define SERVER_SHARE_US 250u /* of one connection in a turn, about */
+#define SERVER_SERVE_US 2000u /* of all connections: then the log, the timers and new arrivals have theirs */
 #define SERVER_TICK_MS 1000u
 #define SERVER_TICK_STOPPING_MS 50u
 

@@ -20,7 +20,7 @@ struct answer {
 
 static bool answer_begin(struct conn *conn, u32 body_bytes_max, struct answer *answer)
 {
-    u8 *at = outbox_reserve(&conn->out, &conn->conns->quota, TKD_FRAME_BYTES + body_bytes_max);
+    u8 *at = outbox_reserve(&conn->out, &conn->conns->out_quota, TKD_FRAME_BYTES + body_bytes_max);
     if (!at) return false;
     *answer = (struct answer){.head = (struct tkd_frame *)(void *)at,
                               .body = at + TKD_FRAME_BYTES,
@@ -56,7 +56,7 @@ static enum service_verdict answer_end(struct service *service, struct conn *con
         .time_ms = state_time(state),
     };
     frame_seal(answer->head);
-    u64 position = outbox_commit(&conn->out, &conn->conns->quota, answer->head->size);
+    u64 position = outbox_commit(&conn->out, &conn->conns->out_quota, answer->head->size);
     pipeline_hold(&service->pipeline, conn, position, outcome.saw_state ? state_op(state) : 0);
     return SERVICE_ANSWERED;
 }

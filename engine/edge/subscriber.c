@@ -31,7 +31,7 @@ static void seal(struct service *service, struct conn *conn, u8 *at, const struc
                                .ack_below = page->next,
                                .time_ms = state_time(pipeline->state)};
     frame_seal(head);
-    u64 position = outbox_commit(&conn->out, &conn->conns->quota, head->size);
+    u64 position = outbox_commit(&conn->out, &conn->conns->out_quota, head->size);
     pipeline_hold(pipeline, conn, position, 0);
     conn->event_next = page->next;
     service->figures.events_pushed += page->count;
@@ -44,7 +44,7 @@ static bool push(struct service *service, struct conn *conn)
     if (outbox_unsent(&conn->out) > SUBSCRIBER_UNSENT_BYTES || !pipeline_hold_room(&service->pipeline)) return false;
     for (u32 i = 0; i < ARRAY_COUNT(sizes); i++) { /* the second time for one large event */
         struct event_page page;
-        u8 *at = outbox_reserve(&conn->out, &conn->conns->quota, TKD_FRAME_BYTES + sizes[i]);
+        u8 *at = outbox_reserve(&conn->out, &conn->conns->out_quota, TKD_FRAME_BYTES + sizes[i]);
         if (!at || !gather(service, conn, at, sizes[i], &page)) return false;
         if (page.count == 0) continue;
         seal(service, conn, at, &page);
