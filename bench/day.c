@@ -7,7 +7,7 @@
 
 #define MINUTE_MS 60000u
 #define HOUR_MS 3600000u
-#define OCCUPANCY 0.62 /* share of the agents' time that the tickets take */
+#define OCCUPANCY 0.55 /* share of the agents' time that the tickets take */
 
 /* ---- The desk ---- */
 
@@ -41,7 +41,7 @@ static void add_agent(struct day *day, const struct tkd_catalog_entry *entry, st
                       struct tkd_text queues)
 {
     /* First and last hour of a shift; every tenth agent has the night. */
-    static const u8 shifts[][2] = {{8, 17}, {13, 22}, {9, 18}, {15, 24}, {8, 17}, {10, 19}, {12, 21}, {9, 18}, {14, 23}};
+    static const u8 shifts[][2] = {{8, 17}, {13, 22}, {8, 17}, {15, 24}, {9, 18}, {8, 17}, {12, 21}, {9, 18}, {14, 23}};
     u32 place = day->agents_count;
     day->agents = grown(day->agents, place, sizeof(*day->agents));
     const u8 *shift = shifts[place % ARRAY_COUNT(shifts)];
@@ -125,7 +125,10 @@ static bool serves(const struct day_agent *agent, u32 queue)
     return agent->all_queues;
 }
 
-static double shift_ms(const struct day_agent *agent) { return (agent->end_hour - agent->begin_hour) * (double)HOUR_MS; }
+static double shift_ms(const struct day_agent *agent)
+{
+    return (agent->end_hour - agent->begin_hour) * (double)HOUR_MS;
+}
 
 /* A queue gets as many tickets as its members can take; handling times follow from all of them. */
 static void share_out(struct day *day)
@@ -204,13 +207,17 @@ static const struct day_queue *any_queue(struct day *day)
     return &day->queues[0];
 }
 
+static bool can_do(const struct day_agent *agent, const struct day_queue *queue, const struct day_category *category)
+{
+    return has_skills(&agent->skills, &queue->skills) && (!category || has_skills(&agent->skills, &category->skills));
+}
+
 /* How many of the queue's members may take a ticket of this category? */
 static u32 able(const struct day *day, const struct day_queue *queue, const struct day_category *category)
 {
     u32 count = 0;
     for (u32 i = 0; i < queue->members_count; i++) {
-        const struct day_skills *skills = &day->agents[queue->members[i]].skills;
-        count += has_skills(skills, &queue->skills) && (!category || has_skills(skills, &category->skills));
+        count += can_do(&day->agents[queue->members[i]], queue, category);
     }
     return count;
 }
@@ -228,7 +235,10 @@ static u16 any_category(struct day *day, const struct day_queue *queue)
 static u8 any_priority(struct day *day)
 {
     u64 at = prng_below(&day->prng, 100);
-    return at < 3 ? TKD_PRIORITY_URGENT : at < 15 ? TKD_PRIORITY_HIGH : at < 85 ? TKD_PRIORITY_NORMAL : TKD_PRIORITY_LOW;
+    return at < 3    ? TKD_PRIORITY_URGENT
+           : at < 15 ? TKD_PRIORITY_HIGH
+           : at < 85 ? TKD_PRIORITY_NORMAL
+                     : TKD_PRIORITY_LOW;
 }
 
 void day_arrive(struct day *day, struct tkd_ticket_create *request, struct day_texts *buffer, struct tkd_text *texts)
@@ -371,27 +381,32 @@ static void plan_state(struct day *day, u64 ticket, u32 before, u32 state, u64 n
     }
 }
 
-/* Somebody who serves the queue, is there and has time; 0: nobody. */
-static u32 claimer(struct day *day, u32 queue)
-{
-    for (u32 i = 0; i < day->queues_count; i++) {
-        const struct day_queue *candidate = &day->queues[i];
-        if (candidate->id != queue || candidate->members_count == 0) continue;
-        u64 start = prng_below(&day->prng, candidate->members_count);
-        for (u32 k = 0; k < candidate->members_count; k++) {
-            const struct day_agent *agent = &day->agents[candidate->members[(start + k) % candidate->members_count]];
-            if (agent->online && agent->load < agent->capacity) return agent->id;
-        }
-    }
-    return 0;
-}
-
 static const struct day_category *category_of(const struct day *day, u32 id)
 {
     for (u32 i = 0; i < day->categories_count; i++) {
         if (day->categories[i].id == id) return &day->categories[i];
     }
     return NULL;
+}
+
+/* Somebody who serves the ticket's queue, can do it, is there and has time; 0: nobody. */
+static u32 claimer(struct day *day, const struct day_ticket *ticket, u64 now_ms)
+{
+    const struct day_category *category = category_of(day, ticket->category);
+    for (u32 i = 0; i < day->queues_count; i++) {
+        const struct day_queue *queue = &day->queues[i];
+        if (queue->id != ticket->queue || queue->members_count == 0) continue;
+        u64 start = prng_below(&day->prng, queue->members_count);
+        for (u32 k = 0; k < queue->members_count; k++) {
+            struct day_agent *agent = &day->agents[queue->members[(start + k) % queue->members_count]];
+            u32 claims = agent->claim_ms == now_ms ? agent->claims : 0;
+            if (!agent->online || agent->load + claims >= agent->capacity || !can_do(agent, queue, category)) continue;
+            agent->claim_ms = now_ms;
+            agent->claims = claims + 1;
+            return agent->id;
+        }
+    }
+    return 0;
 }
 
 /* Another queue that can handle the ticket; 0: none was found. */
@@ -414,9 +429,10 @@ static bool carry_out(struct day *day, struct day_plan plan_now, u64 now_ms, str
         .kind = plan_now.verb, .ticket = ticket->id, .actor = by_customer ? 0 : ticket->agent};
     switch (plan_now.verb) {
     case TKD_VERB_CLAIM:
-        update->agent = update->actor = claimer(day, ticket->queue);
-        if (update->agent == 0) plan(day, plan_now.ticket, TKD_VERB_CLAIM, now_ms + between(day, MINUTE_MS, 5 * MINUTE_MS));
-        return update->agent != 0;
+        update->agent = update->actor = claimer(day, ticket, now_ms);
+        if (update->agent != 0) return true;
+        plan(day, plan_now.ticket, TKD_VERB_CLAIM, now_ms + between(day, MINUTE_MS, 5 * MINUTE_MS));
+        return false;
     case TKD_VERB_TRANSFER:
         update->queue = another_queue(day, ticket);
         if (update->queue == 0) update->kind = TKD_VERB_RESOLVE;

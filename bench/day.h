@@ -32,7 +32,9 @@ struct day_queue {
 struct day_agent {
     u32 id;
     u32 capacity;
-    u32 load; /* tickets that it has in hand */
+    u32 load;     /* tickets that it has in hand */
+    u32 claims;   /* and that it claims just now */
+    u64 claim_ms; /* when that is */
     struct day_skills skills;
     bool all_queues;
     bool online;

@@ -116,10 +116,10 @@ static void agents_come_and_go(struct desk *desk)
     if (begun) send_frame(desk);
 }
 
-static void customers_write(struct desk *desk)
+static void customers_write(struct desk *desk, u64 step_ms)
 {
     struct day *day = &desk->day;
-    u64 due = day_arrivals(day, desk->now_ms);
+    u64 due = day_arrivals(day, desk->now_ms + step_ms);
     if (day->arrived >= due) return;
     begin(desk, TKD_OP_TICKET_CREATE);
     for (u32 count = 0; day->arrived < due && count < 1000; count++) {
@@ -158,10 +158,10 @@ static void regulars_get_tiers(struct desk *desk)
     if (begun) send_frame(desk);
 }
 
-static void step(struct desk *desk)
+static void step(struct desk *desk, u64 step_ms)
 {
     agents_come_and_go(desk);
-    customers_write(desk);
+    customers_write(desk, step_ms);
     work_goes_on(desk);
     regulars_get_tiers(desk);
     if (desk->frames == 0) return;
@@ -190,11 +190,11 @@ static void live(struct desk *desk, const struct options *options)
 {
     bool terminal = isatty(STDOUT_FILENO);
     u64 begin_ns = now_ns(), shown_ns = 0;
-    for (u64 passed_ms = 0; passed_ms <= DAY_MS; passed_ms += options->step_ms) {
+    for (u64 passed_ms = 0; passed_ms < DAY_MS; passed_ms += options->step_ms) {
         desk->now_ms = options->begin_ms + passed_ms;
-        step(desk);
+        step(desk, options->step_ms);
         bool due = terminal ? now_ns() - shown_ns > 50000000 : passed_ms % (120 * MINUTE_MS) < options->step_ms;
-        if (!due && passed_ms + options->step_ms <= DAY_MS) continue;
+        if (!due && passed_ms + options->step_ms < DAY_MS) continue;
         shown_ns = now_ns();
         show(desk, begin_ns, terminal);
     }
@@ -233,7 +233,7 @@ static struct options options_parse(int argc, char **argv)
                                           {"step", 1, NULL, 'p'},   {"seed", 1, NULL, 'r'},    {"help", 0, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     /* 2026-11-11 00:00 in Shanghai: the day after the night of the sales. */
-    struct options options = {.tickets = 100000, .begin_ms = 1794326400000, .step_ms = 10000, .seed = 1};
+    struct options options = {.tickets = 100000, .begin_ms = 1794326400000, .step_ms = 15000, .seed = 1};
     int key;
     while ((key = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (key) {

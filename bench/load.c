@@ -215,7 +215,8 @@ u64 load_status(struct tkd_client *client, const char *name, char *text, u32 tex
     for (const struct tkd_prefix *row = NULL; (row = tkd_next_row(&answer, row));) {
         struct tkd_metric metric;
         tkd_read(TKD_RECORD_metric, row, &metric);
-        struct tkd_text found = tkd_row_text(TKD_RECORD_metric, row, 0), value = tkd_row_text(TKD_RECORD_metric, row, 1);
+        struct tkd_text found = tkd_row_text(TKD_RECORD_metric, row, 0);
+        struct tkd_text value = tkd_row_text(TKD_RECORD_metric, row, 1);
         if (found.bytes != strlen(name) || memcmp(found.data, name, found.bytes) != 0) continue;
         if (text) snprintf(text, text_bytes, "%.*s", (int)value.bytes, value.data);
         return metric.value;

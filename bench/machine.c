@@ -42,7 +42,9 @@ void machine_read(struct machine *machine, const char *data)
     struct utsname name;
     *machine = (struct machine){.processor = "unknown", .kernel = "unknown", .file_system = "unknown"};
     read_value("/proc/cpuinfo", "model name", machine->processor, sizeof(machine->processor));
-    if (uname(&name) == 0) snprintf(machine->kernel, sizeof(machine->kernel), "%.60s %.60s", name.sysname, name.release);
+    if (uname(&name) == 0) {
+        snprintf(machine->kernel, sizeof(machine->kernel), "%.60s %.60s", name.sysname, name.release);
+    }
     read_file_system(data, machine->file_system, sizeof(machine->file_system));
     machine->cores = (u32)sysconf(_SC_NPROCESSORS_ONLN);
     machine->memory_bytes = (u64)sysconf(_SC_PHYS_PAGES) * (u64)sysconf(_SC_PAGESIZE);

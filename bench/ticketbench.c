@@ -271,7 +271,10 @@ static void print_table(const struct options *options, const struct report *repo
         printf("%s%s %.2f ms", i ? ", " : "", quantiles[i].name, quantile_ms(report, i));
     }
     printf("%s\n", load->rate ? " from when it should have begun" : "");
-    if (load->rate) printf("late         %llu batches, all windows were full\n", (unsigned long long)report->load.late_batches);
+    if (load->rate) {
+        printf("late         %llu batches, all windows were full\n",
+               (unsigned long long)report->load.late_batches);
+    }
     if (report->memory_after_bytes) {
         printf("memory       %.0f bytes a ticket (the process grew by %.1f MB)\n", per_ticket(options, grown),
                (double)grown / 1e6);

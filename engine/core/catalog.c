@@ -41,12 +41,14 @@ bool catalog_live(const struct state *state, u32 kind, u32 id)
 
 /* ---- Skill sets ---- */
 
+static u64 skills_hash(const u64 *skills) { return hash64(skills, SKILL_WORDS * sizeof(u64), 0); }
+
 static u32 skill_set_intern(struct state *state, const u64 *skills)
 {
     u64 any = 0;
     for (u32 i = 0; i < SKILL_WORDS; i++) any |= skills[i];
     if (any == 0) return 0;
-    u64 bytes = SKILL_WORDS * sizeof(u64), hash = hash64(skills, bytes, 0);
+    u64 bytes = SKILL_WORDS * sizeof(u64), hash = skills_hash(skills);
     u32 row;
     for (u64 at = index_seek(&state->skill_sets, hash); (row = index_candidate(&state->skill_sets, hash, &at));)
         if (memcmp(skill_set_row(state, row)->skills, skills, bytes) == 0) return row;
@@ -149,18 +151,25 @@ static u32 parent_of(const struct state *state, u32 kind, u32 id)
     return kind == TKD_KIND_QUEUE ? queue_row(state, id)->parent : category_row(state, id)->parent;
 }
 
+/* Up the tree nothing comes twice, and above a live entry all are live. */
+static bool parents_valid(const struct state *state, u32 kind, const struct tkd_catalog_entry *request)
+{
+    u32 depth = 0;
+    for (u32 at = request->parent; at != 0; at = parent_of(state, kind, at)) {
+        const struct entry *entry = catalog_entry_at(state, kind, at);
+        if (entry == NULL || at == request->id || ++depth >= TREE_DEPTH_MAX) return false;
+        if (entry->retired && !request->retired) return false;
+    }
+    return true;
+}
+
 /* References, when all records stand in their rows. */
 static enum tkd_status change_check_references(const struct state *state, const struct change *change)
 {
     const struct tkd_catalog_entry *request = &change->request;
-    if (request->retired || change->kind == TKD_KIND_DESK) return TKD_OK;
     bool tree = change->kind == TKD_KIND_QUEUE || change->kind == TKD_KIND_CATEGORY;
-    if (tree) {
-        u32 depth = 0;
-        for (u32 at = request->parent; at != 0; at = parent_of(state, change->kind, at))
-            if (!catalog_live(state, change->kind, at) || at == request->id || ++depth >= TREE_DEPTH_MAX)
-                return TKD_BAD_REFERENCE;
-    }
+    if (tree && !parents_valid(state, change->kind, request)) return TKD_BAD_REFERENCE;
+    if (request->retired || change->kind == TKD_KIND_DESK) return TKD_OK;
     bool live = ids_live(state, TKD_KIND_SKILL, change->skills, request->skills_bytes) &&
                 ids_live(state, TKD_KIND_QUEUE, change->queues, request->queues_bytes) &&
                 ids_live(state, TKD_KIND_CATEGORY, change->categories, request->categories_bytes) &&
@@ -295,6 +304,7 @@ static void change_write(struct state *state, const struct change *change)
 struct undo {
     u8 *at;
     u8 *end;
+    u32 sets;   /* of skills, so far */
     bool sweep; /* something has changed that tickets depend on */
 };
 
@@ -340,6 +350,11 @@ static void undo_row(struct state *state, const struct undo_head *head, const u8
 
 static void undo_all(struct state *state, struct undo *undo)
 {
+    struct table *sets = &state->tables[TABLE_SKILL_SET]; /* dense: none is ever given back but here */
+    for (u32 row = sets->rows_live; row > undo->sets; row--) {
+        index_remove(&state->skill_sets, skills_hash(skill_set_row(state, row)->skills), row);
+        table_give(sets, row);
+    }
     while (undo->at > state->scratch) {
         struct undo_head head;
         undo->at -= sizeof head;
@@ -407,7 +422,9 @@ void catalog_sweep(struct state *state)
 
 void catalog_apply(struct state *state, const struct tkd_frame *frame, struct tkd_result *results)
 {
-    struct undo undo = {.at = state->scratch, .end = state->scratch + SCRATCH_BYTES};
+    struct undo undo = {.at = state->scratch,
+                        .end = state->scratch + SCRATCH_BYTES,
+                        .sets = state->tables[TABLE_SKILL_SET].rows_live};
     enum tkd_status status;
     u32 refused = apply_rows(state, frame, &undo, &status);
     bool done = refused == frame->count;
@@ -489,8 +506,7 @@ void catalog_loaded(struct state *state)
         }
     }
     for (u32 row = 1; row <= state->tables[TABLE_SKILL_SET].row_last; row++)
-        index_insert(&state->skill_sets,
-                     hash64(skill_set_row(state, row)->skills, SKILL_WORDS * sizeof(u64), 0), row);
+        index_insert(&state->skill_sets, skills_hash(skill_set_row(state, row)->skills), row);
     catalog_derive(state);
 }
 

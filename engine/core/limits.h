@@ -26,7 +26,7 @@
 #else
 #define PULSE_TIMERS_MAX 1024u
 #define DRAIN_MAX 1024u
-#define SWEEP_ROWS_MAX 4096u
+#define SWEEP_ROWS_MAX 1024u
 #endif
 
 #define SKILL_WORDS ((SKILLS_MAX + 64u) / 64u)
@@ -39,6 +39,7 @@
 #define TAG_BYTES_MAX 64u
 #define DAY_MS 86400000u
 #define HOUR_MS 3600000u
+#define TIME_MS_MAX ((u64)1 << 47) /* of a command: the year 6429; every deadline is then below that of the wheel */
 #define ARCHIVE_AFTER_MS (365u * (u64)DAY_MS)
 
 #endif

@@ -106,6 +106,13 @@ static void ticket_numbers(const struct state *state, const struct ticket *ticke
     };
 }
 
+/* An absent text is NULL and empty. */
+static u32 text_copy(u8 *to, const char *text, u32 bytes)
+{
+    if (bytes != 0) memcpy(to, text, bytes);
+    return bytes;
+}
+
 u32 ticket_write(const struct state *state, const struct ticket *ticket, const struct ticket_texts *texts, u8 *to,
                  u32 bytes_max)
 {
@@ -116,12 +123,9 @@ u32 ticket_write(const struct state *state, const struct ticket *ticket, const s
     record.key_bytes = texts->key_bytes;
     record.address_bytes = texts->address_bytes;
     u8 *at = to + sizeof record;
-    if (texts->subject_bytes != 0) memcpy(at, texts->subject, texts->subject_bytes);
-    at += texts->subject_bytes;
-    if (texts->key_bytes != 0) memcpy(at, texts->key, texts->key_bytes);
-    at += texts->key_bytes;
-    if (texts->address_bytes != 0) memcpy(at, texts->address, texts->address_bytes);
-    at += texts->address_bytes;
+    at += text_copy(at, texts->subject, texts->subject_bytes);
+    at += text_copy(at, texts->key, texts->key_bytes);
+    at += text_copy(at, texts->address, texts->address_bytes);
     u8 *tags = at;
     for (u32 label = ticket->labels; label != 0; label = label_row(state, label)->next) {
         const char *name = tag_row(state, label_row(state, label)->tag)->name;
@@ -158,7 +162,7 @@ static void page_add_archived(struct page *page, u64 event_seq)
     const char *record = (const char *)(archived + 1);
     char tags[TICKET_TAGS_MAX * (TAG_BYTES_MAX + 1)];
     memcpy(&ticket, record, sizeof ticket);
-    u32 tags_bytes = min_u32(ticket.tags_bytes, sizeof tags);
+    u32 tags_bytes = min_u32(min_u32(ticket.tags_bytes, sizeof tags), archived->text_bytes - (u32)sizeof ticket);
     memcpy(tags, record + sizeof ticket, tags_bytes);
     u64 created = archived->link;
     ticket.last_event = event_seq;
@@ -170,14 +174,10 @@ static void page_add_archived(struct page *page, u64 event_seq)
     ticket.tags_bytes = tags_bytes;
     u8 *to = page->rows + page->used;
     u32 at = sizeof ticket;
-    memcpy(to + at, texts.subject, texts.subject_bytes);
-    at += texts.subject_bytes;
-    memcpy(to + at, texts.key, texts.key_bytes);
-    at += texts.key_bytes;
-    memcpy(to + at, texts.address, texts.address_bytes);
-    at += texts.address_bytes;
-    memcpy(to + at, tags, tags_bytes);
-    at += tags_bytes;
+    at += text_copy(to + at, texts.subject, texts.subject_bytes);
+    at += text_copy(to + at, texts.key, texts.key_bytes);
+    at += text_copy(to + at, texts.address, texts.address_bytes);
+    at += text_copy(to + at, tags, tags_bytes);
     while (at % 8 != 0) to[at++] = 0;
     ticket.size = at;
     memcpy(to, &ticket, sizeof ticket);
@@ -273,6 +273,13 @@ static void query_waiting_list(struct page *page, const void *record)
 
 /* ---- Events ---- */
 
+/* Is its link the customer's touch before? */
+static bool event_touches(const struct tkd_event *event)
+{
+    return event->kind == TKD_EVENT_CREATED || event->kind == TKD_EVENT_URGED || event->kind == TKD_EVENT_REPLIED ||
+           event->kind == TKD_EVENT_MESSAGE;
+}
+
 static u64 history_begin(const struct page *page, u64 ticket)
 {
     u64 event_seq;
@@ -290,7 +297,7 @@ static void query_history(struct page *page, const void *record)
     if (seq == 0) page->status = TKD_NOT_FOUND;
     while (seq != 0 && page->count < ROWS_MAX) {
         const struct tkd_event *event = page_event(page, seq);
-        if (event == NULL || (request.ticket != 0 && event->ticket != request.ticket)) {
+        if (event == NULL || (request.ticket != 0 ? event->ticket != request.ticket : !event_touches(event))) {
             page->status = page->count == 0 ? TKD_NOT_FOUND : TKD_OK;
             seq = 0;
             break;

@@ -4,6 +4,7 @@
 
 /* A rank orders agents; the lowest is chosen. Agents differ in it, because no two share an assignment. */
 #define RANK_LOAD_SHIFT 48
+#define RANK_LOAD_MAX UINT16_MAX /* higher loads are equal: the longest idle of them is chosen */
 
 static u64 *members_of(const struct state *state, u32 queue) { return state->route.members + queue * AGENT_WORDS; }
 static u64 *skilled_in(const struct state *state, u32 skill) { return state->route.skilled + skill * AGENT_WORDS; }
@@ -61,7 +62,7 @@ void route_refresh(struct state *state, u32 agent)
     u64 idle = seat->assigned_seq != 0 ? seat->assigned_seq + AGENTS_MAX : agent;
     ASSERT(idle < (u64)1 << RANK_LOAD_SHIFT);
     route->rank_idle[agent] = idle;
-    route->rank_loaded[agent] = (u64)route->load[agent] << RANK_LOAD_SHIFT | idle;
+    route->rank_loaded[agent] = (u64)min_u32(route->load[agent], RANK_LOAD_MAX) << RANK_LOAD_SHIFT | idle;
     bit_put(route->present, agent, present);
     bit_put(route->available, agent, present && agent_spare(state, agent));
     refresh_word(route, agent / 64);
@@ -164,6 +165,13 @@ static u32 first_for(const struct state *state, u32 agent)
     return best;
 }
 
+bool route_owes(const struct state *state, u32 agent, u32 task)
+{
+    if (!bit_test(state->route.available, agent)) return false;
+    u32 first = first_for(state, agent);
+    return first != 0 && line_before(state, first, task);
+}
+
 /* Gives the agent work until it is full, nothing is left or the command has done enough. True: finished. */
 static bool drain_agent(struct state *state, u32 agent)
 {
@@ -201,13 +209,16 @@ static void drain_add(struct state *state, u32 word, u64 bits)
 }
 
 /* The task waits, and whoever could take it will be asked when the drain goes on. */
-static void wait_behind(struct state *state, u32 task)
+static void wait_behind(struct state *state, u32 task, u32 not_agent)
 {
     const struct task *row = task_row(state, task);
     const u64 *members = members_of(state, row->queue);
     const u64 *needs = row->skill_set == 0 ? NULL : skill_set_row(state, row->skill_set)->skills;
-    for (u32 word = 0; word < state->route.words; word++)
-        drain_add(state, word, eligible_word(state, word, members, needs));
+    for (u32 word = 0; word < state->route.words; word++) {
+        u64 bits = eligible_word(state, word, members, needs);
+        if (not_agent / 64 == word) bits &= ~((u64)1 << not_agent % 64);
+        drain_add(state, word, bits);
+    }
     line_push(state, task);
     raise_waiting(state, task, TKD_RULE_BEHIND_OTHERS);
 }
@@ -226,7 +237,7 @@ void route_task(struct state *state, u32 task, u32 not_agent)
         return;
     }
     if (route_pending(&state->route)) {
-        wait_behind(state, task);
+        wait_behind(state, task, not_agent);
         return;
     }
     u32 agent = previous_agent(state, task);

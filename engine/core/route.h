@@ -46,6 +46,8 @@ struct state;
 /* The task has just begun to wait: assigns it (not to `not_agent`, who has just released it) or lets it wait,
  * and says why in an event. */
 void route_task(struct state *state, u32 task, u32 not_agent);
+/* Does somebody wait whom the agent would take before this task? */
+bool route_owes(const struct state *state, u32 agent, u32 task);
 /* The agent may have become able to take more. */
 void route_agent(struct state *state, u32 agent);
 /* Every available agent, after the catalog has changed. */

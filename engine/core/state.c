@@ -3,7 +3,8 @@
 #include "core/desk.h"
 
 #define EVENT_BYTES_PER_RECORD 1024u /* what one record may raise, besides its texts twice */
-#define EVENT_BYTES_PULSE (PULSE_TIMERS_MAX * 4352u)
+#define EVENT_BYTES_PULSE (PULSE_TIMERS_MAX * 4352u) /* cards, or a row that is archived with all its tags */
+_Static_assert(SWEEP_ROWS_MAX <= PULSE_TIMERS_MAX, "a swept row raises no more than a timer");
 #define AHEAD 8u /* records prepared before they are applied */
 #define ADDRESS_SPACE_LARGE ((u64)1 << 30)
 
@@ -181,8 +182,13 @@ bool state_load_chunk(struct state *state, u32 number, u32 chunk, const void *da
     if (number == 0 || number >= TABLES) return false;
     struct table *table = &state->tables[number];
     if (bytes != table_chunk_bytes(table) || chunk > table->rows_max >> table->chunk_shift) return false;
-    memcpy(table->rows + ((u64)chunk << table->chunk_shift) * table->row_bytes, data, bytes);
-    u32 last = ((chunk + 1) << table->chunk_shift) - 1;
+    u32 first = chunk << table->chunk_shift, last = first + (1u << table->chunk_shift) - 1;
+    for (u32 row = max_u32(first, table->rows_max + 1); row <= last; row++) {
+        u64 id;
+        memcpy(&id, (const u8 *)data + (u64)(row - first) * table->row_bytes, sizeof id);
+        if (id != 0) return false;
+    }
+    memcpy(table->rows + (u64)first * table->row_bytes, data, bytes);
     table->row_last = max_u32(table->row_last, min_u32(last, table->rows_max));
     return true;
 }
@@ -284,7 +290,8 @@ static u64 stats_need(const struct state *state, u64 count)
 {
     u64 members = TKD_PRIORITY_END + 2;
     for (u32 i = TABLE_CHANNEL; i <= TABLE_AGENT; i++) members += state->tables[i].rows_live;
-    return min_u64(count * STATS_ROWS_PER_COMMAND + 2 * DRAIN_MAX, members);
+    u64 rows = count * STATS_ROWS_PER_COMMAND + 4 * DRAIN_MAX;
+    return max_u64(min_u64(rows, members), STATS_ROWS_PER_COMMAND);
 }
 
 static bool tables_have(const struct state *state, u32 first, u32 last, u64 rows)
@@ -298,11 +305,13 @@ static enum tkd_status room_check(const struct state *state, const struct tkd_fr
 {
     u64 count = frame->count;
     u64 events = count * EVENT_BYTES_PER_RECORD + 2 * (u64)frame->size + DRAIN_MAX * 4 * sizeof(struct tkd_event);
-    if (frame->op == TKD_OP_PULSE)
-        events += EVENT_BYTES_PULSE + SWEEP_ROWS_MAX * 4 * sizeof(struct tkd_event);
+    if (frame->op == TKD_OP_PULSE) {
+        events += EVENT_BYTES_PULSE;
+        count = SWEEP_ROWS_MAX;
+    }
     if (event_room(&state->events) < events) return TKD_BUSY;
-    if (frame->op == TKD_OP_PULSE) return TKD_OK;
     if (table_free(&state->tables[TABLE_STATS]) < stats_need(state, count)) return TKD_DESK_FULL;
+    if (frame->op == TKD_OP_PULSE) return TKD_OK;
     if (frame->session != 0 && table_free(&state->tables[TABLE_REPLY]) < count / REPLY_PART_RESULTS + 1)
         return TKD_WINDOW_FULL;
     bool room = true;
@@ -317,6 +326,7 @@ static enum tkd_status room_check(const struct state *state, const struct tkd_fr
 enum tkd_status state_admit(const struct state *state, const struct tkd_frame *frame, const void **reply,
                             u32 *reply_bytes)
 {
+    if (frame->time_ms > TIME_MS_MAX) return TKD_BAD_TIME;
     bool in_session = frame->session != 0;
     if (in_session) {
         enum tkd_status status = session_admit(state, frame, reply, reply_bytes);
@@ -375,6 +385,8 @@ static u64 fire_timers(struct state *state, u64 until_ms)
 {
     u32 tickets = state->tables[TABLE_TICKET].rows_max;
     for (u32 fired = 0; fired < PULSE_TIMERS_MAX; fired++) {
+        /* Each may need counters of another hour. */
+        if (table_free(&state->tables[TABLE_STATS]) < STATS_ROWS_PER_COMMAND) break;
         u64 due_ms = wheel_advance(&state->wheel, until_ms);
         if (due_ms > until_ms) return until_ms;
         ASSERT(due_ms >= state->now_ms);

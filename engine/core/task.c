@@ -35,11 +35,17 @@ void task_enter(struct state *state, u32 row)
     if (ticket->stations == 1) stats_add(&rows, STATS_created, 1);
 }
 
+static void count_handled(struct state *state, const struct ticket *ticket, const struct task *task)
+{
+    if (task->agent != 0) stats_count(state, ticket, STATS_handled_ms, state->now_ms - task->assigned_ms);
+}
+
 void task_give(struct state *state, u32 row, u32 agent, bool routed)
 {
     struct ticket *ticket = ticket_edit(state, row);
     struct task *task = task_edit(state, ticket->task);
     u64 waited_ms = task->assigned_ms == 0 ? state->now_ms - task->entered_ms : 0;
+    count_handled(state, ticket, task);
     task->agent = (u16)agent;
     task->assigned_ms = state->now_ms;
     ticket->agent = agent;
@@ -53,11 +59,6 @@ void task_give(struct state *state, u32 row, u32 agent, bool routed)
     if (routed) stats_add(&rows, STATS_routed, 1);
 }
 
-static void count_handled(struct state *state, const struct ticket *ticket, const struct task *task)
-{
-    if (task->agent != 0) stats_count(state, ticket, STATS_handled_ms, state->now_ms - task->assigned_ms);
-}
-
 void task_take_back(struct state *state, u32 row)
 {
     struct ticket *ticket = ticket_edit(state, row);
@@ -65,6 +66,7 @@ void task_take_back(struct state *state, u32 row)
     count_handled(state, ticket, task);
     task->agent = 0;
     task->assigned_ms = 0;
+    task->entered_ms = state->now_ms;
     ticket->agent = 0;
 }
 

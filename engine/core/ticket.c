@@ -136,13 +136,19 @@ static void ticket_settle(struct state *state, u32 row, const struct place *befo
     bool moved = before->station != after.station || before->priority != after.priority ||
                  before->skill_set != after.skill_set;
     bool waited = place_waits(before), waits = place_waits(&after);
+    bool begins = waits && (!waited || moved);
+    bool freed = before->agent != 0 && before->active && (after.agent != before->agent || !after.active);
     if (waited && (!waits || moved)) line_remove(state, before->task);
     place_count(state, before, (u32)-1);
     place_count(state, &after, 1);
-    if (waits && (!waited || moved)) route_task(state, after.task, released_by);
+    if (begins && freed && (released_by != 0 || route_owes(state, before->agent, after.task))) {
+        /* Those who wait for the agent already are not overtaken by the task that it gives away. */
+        route_agent(state, before->agent);
+        freed = false;
+    }
+    if (begins) route_task(state, after.task, released_by);
     sla_settle(state, row);
-    bool freed = before->agent != 0 && before->active && (after.agent != before->agent || !after.active);
-    if (freed && before->agent != released_by) route_agent(state, before->agent);
+    if (freed) route_agent(state, before->agent);
 }
 
 void ticket_assign(struct state *state, u32 row, u32 agent)
@@ -630,9 +636,10 @@ void ticket_update(struct state *state, const struct tkd_prefix *record, struct 
         *result = (struct tkd_result){.status = TKD_NOT_FOUND, .id = request->ticket};
         return;
     }
+    const struct ticket *ticket = ticket_row(state, update.row);
+    *result = (struct tkd_result){.version = ticket->version, .id = ticket->id};
     result->status = update_run(state, &update);
-    result->version = ticket_row(state, update.row)->version;
-    result->id = ticket_row(state, update.row)->id;
+    if (ticket->id == result->id) result->version = ticket->version; /* else it left memory at this instant */
     if (result->status == TKD_OK || result->status == TKD_UNCHANGED) desk_edit(state)->by_verb[update.verb]++;
 }
 

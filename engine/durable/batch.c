@@ -14,7 +14,8 @@ enum batch_verdict batch_check(const struct batch *batch, u64 available, const s
     ASSERT(available >= BLOCK_BYTES && (uintptr_t)batch % 8 == 0);
     if (batch->magic != BATCH_MAGIC) return BATCH_DAMAGED;
     if (batch->segment != place->segment || batch->offset != place->offset) return BATCH_DAMAGED;
-    if (batch->bytes < sizeof *batch || batch->bytes > BATCH_BYTES_MAX || batch->bytes % 8 != 0) return BATCH_DAMAGED;
+    if (batch->bytes < sizeof *batch || batch->bytes > BATCH_BYTES_MAX || batch->bytes % 8 != 0)
+        return BATCH_DAMAGED;
     if (batch_bytes_on_disk(batch->bytes) > place->bytes_max) return BATCH_DAMAGED;
     if (batch->bytes > available) return BATCH_SHORT;
     if (batch_checksum(batch) != batch->checksum) return BATCH_DAMAGED;
@@ -32,11 +33,12 @@ void batch_seal(struct batch *batch)
 
 u64 batch_entry_checksum(const struct batch_entry *entry, u64 previous)
 {
-    return hash64((const u8 *)entry + sizeof entry->checksum, sizeof *entry - sizeof entry->checksum + entry->bytes,
-                  previous);
+    return hash64((const u8 *)entry + sizeof entry->checksum,
+                  sizeof *entry - sizeof entry->checksum + entry->bytes, previous);
 }
 
-u64 batch_entry_fill(struct batch_entry *entry, u64 previous, u64 op, u64 time_ms, const void *frame, u32 bytes)
+u64 batch_entry_fill(struct batch_entry *entry, u64 previous, u64 op, u64 time_ms, const void *frame,
+                     u32 bytes)
 {
     ASSERT(bytes % 8 == 0);
     *entry = (struct batch_entry){.op = op, .time_ms = time_ms, .bytes = bytes};

@@ -12,10 +12,10 @@
 
 #include "base/base.h"
 
-#define BATCH_MAGIC 0x314c4157444b54u /* "TKDWAL1" */
+#define BATCH_MAGIC        0x314c4157444b54u /* "TKDWAL1" */
 #define LOG_FORMAT_VERSION 1u
-#define BLOCK_BYTES 4096u
-#define BATCH_BYTES_MAX (16u << 20)
+#define BLOCK_BYTES        4096u
+#define BATCH_BYTES_MAX    (16u << 20)
 
 struct batch {
     u64 checksum; /* XXH3 of the `bytes` bytes of the batch behind this member, seeded with its position */
@@ -23,15 +23,15 @@ struct batch {
     u32 format_version;
     u32 machine_version;
     u64 store_id;
-    u64 segment;      /* number of the segment and place in it: stale bytes never fit */
+    u64 segment; /* number of the segment and place in it: stale bytes never fit */
     u64 offset;
-    u64 seq;          /* 1.. without gaps */
-    u64 durable_seq;  /* batches up to this were known to be durable when this one was written */
-    u64 previous;     /* chain checksum before the first entry */
-    u64 first_op;     /* of the first entry; of a mark: the next one to come */
+    u64 seq;         /* 1.. without gaps */
+    u64 durable_seq; /* batches up to this were known to be durable when this one was written */
+    u64 previous;    /* chain checksum before the first entry */
+    u64 first_op;    /* of the first entry; of a mark: the next one to come */
     u32 entries;
-    u32 bytes;        /* of header and entries, without the zeros behind */
-    u64 reserved[5];  /* 0 */
+    u32 bytes;       /* of header and entries, without the zeros behind */
+    u64 reserved[5]; /* 0 */
 };
 _Static_assert(sizeof(struct batch) == 128, "batch header");
 
@@ -68,7 +68,8 @@ enum batch_verdict batch_check(const struct batch *batch, u64 available, const s
 void batch_seal(struct batch *batch);
 
 /* Adds an entry behind `entry` (which lies in the batch); returns its chain checksum. `frame` has `bytes`. */
-u64 batch_entry_fill(struct batch_entry *entry, u64 previous, u64 op, u64 time_ms, const void *frame, u32 bytes);
+u64 batch_entry_fill(struct batch_entry *entry, u64 previous, u64 op, u64 time_ms, const void *frame,
+                     u32 bytes);
 u64 batch_entry_checksum(const struct batch_entry *entry, u64 previous);
 
 /* The entries of a valid batch, in order; NULL behind the last one, or when the next one does not fit. */

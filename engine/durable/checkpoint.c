@@ -7,11 +7,12 @@
 #include "port/clock.h"
 #include "port/file.h"
 
-#define LOG_BYTES_DEFAULT (192ull << 20)
+#define LOG_BYTES_DEFAULT         (192ull << 20)
 #define EVENT_FLUSH_BYTES_DEFAULT (4ull << 20)
-#define SAVED_BYTES_SLOW (32ull << 20)
-#define SLICE_BYTES (1u << 20)
-#define SLICE_BYTES_MIN 4096u
+#define DISK_ROOM_BYTES_DEFAULT   (64ull << 20)
+#define SAVED_BYTES_SLOW          (32ull << 20)
+#define SLICE_BYTES               (1u << 20)
+#define SLICE_BYTES_MIN           4096u
 enum {
     SLICES = 8,
     SLICE_CHUNKS = 16,
@@ -51,6 +52,7 @@ struct checkpoint {
     struct checkpoint_config config;
     char *backups;
     bool failed;
+    bool full; /* the disk has no room; looked at again each time the timer fires */
     enum phase phase;
     u32 jobs; /* in flight */
 
@@ -179,8 +181,10 @@ static void durable_advance(struct checkpoint *checkpoint)
         checkpoint->mark_seq = newest;
         if (checkpoint->mark_op <= synced_op) checkpoint->durable_seq = newest;
     }
-    if (event_log_of(checkpoint)->stored_seq >= newest) checkpoint->waiting_since_ns = 0;
-    else if (checkpoint->waiting_since_ns == 0) checkpoint->waiting_since_ns = clock_monotonic_ns();
+    if (event_log_of(checkpoint)->stored_seq >= newest)
+        checkpoint->waiting_since_ns = 0;
+    else if (checkpoint->waiting_since_ns == 0)
+        checkpoint->waiting_since_ns = clock_monotonic_ns();
 }
 
 static void event_job_done(struct store_job *job, i32 result)
@@ -202,7 +206,8 @@ static bool events_give(struct checkpoint *checkpoint)
     if (free_job == NULL) return false;
     u64 bytes, last;
     u64 first = checkpoint->given_seq + 1;
-    const void *run = event_run(event_log_of(checkpoint), first, checkpoint->goal_seq, EVENT_JOB_BYTES, &bytes, &last);
+    const void *run =
+        event_run(event_log_of(checkpoint), first, checkpoint->goal_seq, EVENT_JOB_BYTES, &bytes, &last);
     if (run == NULL) { /* one large event */
         run = event_run(event_log_of(checkpoint), first, first, U64_NONE, &bytes, &last);
         ASSERT(run != NULL && last == first);
@@ -318,8 +323,8 @@ static bool rows_slice(struct checkpoint *checkpoint)
         struct slice *slice = &checkpoint->slices[checkpoint->slice];
         if (slice->busy) return false;
         u64 room = SLICE_BYTES - checkpoint->slice_used;
-        checkpoint->slice_used += state_snapshot_slice(checkpoint->state, slice->buffer + checkpoint->slice_used, room,
-                                                       SLICE_CHUNKS, &finished);
+        checkpoint->slice_used += state_snapshot_slice(
+            checkpoint->state, slice->buffer + checkpoint->slice_used, room, SLICE_CHUNKS, &finished);
         ASSERT(checkpoint->slice_used <= SLICE_BYTES);
         bool full = SLICE_BYTES - checkpoint->slice_used < SLICE_BYTES_MIN;
         if (full || (finished && checkpoint->slice_used > 0)) slice_submit(checkpoint);
@@ -352,7 +357,8 @@ static bool rows_wanted(const struct checkpoint *checkpoint)
 
 /* ---- Backup ---- */
 
-static i32 backup_path(const struct checkpoint *checkpoint, char *path, const char *before, const char *behind)
+static i32 backup_path(const struct checkpoint *checkpoint, char *path, const char *before,
+                       const char *behind)
 {
     char name[128];
     snprintf(name, sizeof name, "%s%s%s", before, checkpoint->backup->backup, behind);
@@ -369,10 +375,7 @@ static void backup_finish(struct checkpoint *checkpoint, i32 result)
     request_finish(checkpoint, request, result);
 }
 
-static void naming_done(struct io_op *op, i32 result)
-{
-    backup_finish(op->owner, result);
-}
+static void naming_done(struct io_op *op, i32 result) { backup_finish(op->owner, result); }
 
 static void copy_done(struct store_job *job, i32 result)
 {
@@ -429,9 +432,18 @@ static void timer_done(struct io_op *op, i32 result)
 
 static void timer_start(struct checkpoint *checkpoint)
 {
-    bool waits = checkpoint->waiting_since_ns != 0 && checkpoint->phase == PHASE_IDLE;
+    bool waits = (checkpoint->waiting_since_ns != 0 || checkpoint->full) && checkpoint->phase == PHASE_IDLE;
     if (!waits || checkpoint->timer.busy) return;
     io_timeout(checkpoint->io, &checkpoint->timer, (u64)checkpoint->config.event_flush_ms * 1000);
+}
+
+/* A write that the store cannot finish would be final: it is not begun without room for it. */
+static bool disk_has_room(struct checkpoint *checkpoint)
+{
+    if (checkpoint->full && checkpoint->timer.busy) return false;
+    u64 wanted = checkpoint->config.disk_room_bytes + 2 * event_bytes_unstored(event_log_of(checkpoint));
+    checkpoint->full = store_disk_room(checkpoint->store) < wanted;
+    return !checkpoint->full;
 }
 
 /* true: something was begun. */
@@ -443,11 +455,16 @@ static bool begin_something(struct checkpoint *checkpoint)
         backup_begin(checkpoint, backup);
         return true;
     }
-    if (rows_wanted(checkpoint)) {
+    bool rows = rows_wanted(checkpoint);
+    if (!rows && !flush_wanted(checkpoint)) return false;
+    if (!disk_has_room(checkpoint)) {
+        while (checkpoint->requests != NULL) request_finish(checkpoint, checkpoint->requests, -ENOSPC);
+        return false;
+    }
+    if (rows) {
         rows_begin(checkpoint);
         return true;
     }
-    if (!flush_wanted(checkpoint)) return false;
     if (checkpoint->durable_seq == checkpoint->given_seq) {
         wal_sync(checkpoint->wal); /* where it does not happen by itself */
         return false;
@@ -463,16 +480,23 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
     durable_advance(checkpoint);
     bool again = false;
     switch (checkpoint->phase) {
-    case PHASE_IDLE: again = begin_something(checkpoint); break;
+    case PHASE_IDLE:
+        again = begin_something(checkpoint);
+        break;
     case PHASE_FLUSHING:
         again = events_give(checkpoint);
         if (checkpoint->given_seq == checkpoint->goal_seq) commit(checkpoint, &checkpoint->root, false);
         break;
-    case PHASE_SLICING: again = rows_slice(checkpoint); break;
-    case PHASE_DRAINING: again = rows_drain(checkpoint); break;
+    case PHASE_SLICING:
+        again = rows_slice(checkpoint);
+        break;
+    case PHASE_DRAINING:
+        again = rows_drain(checkpoint);
+        break;
     case PHASE_COMMITTING:
     case PHASE_COPYING:
-    case PHASE_NAMING: break;
+    case PHASE_NAMING:
+        break;
     }
     timer_start(checkpoint);
     return again && checkpoint->phase != PHASE_COMMITTING;
@@ -481,27 +505,24 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
 bool checkpoint_slow(const struct checkpoint *checkpoint)
 {
     const struct event_log *log = state_events_read(checkpoint->state);
-    if (state_snapshot_running(checkpoint->state) && state_snapshot_saved_bytes(checkpoint->state) > SAVED_BYTES_SLOW) {
+    if (state_snapshot_running(checkpoint->state) &&
+        state_snapshot_saved_bytes(checkpoint->state) > SAVED_BYTES_SLOW) {
         return true;
     }
     if (event_bytes_unstored(log) > log->ring_bytes / 4 * 3) return true;
     return wal_bytes_since(checkpoint->wal, checkpoint->root.op) > LOG_LAG_MAX * checkpoint->config.log_bytes;
 }
 
+bool checkpoint_full(const struct checkpoint *checkpoint) { return checkpoint->full; }
+
 bool checkpoint_running(const struct checkpoint *checkpoint)
 {
     return checkpoint->phase != PHASE_IDLE || checkpoint->requests != NULL;
 }
 
-const struct store_root *checkpoint_root(const struct checkpoint *checkpoint)
-{
-    return &checkpoint->root;
-}
+const struct store_root *checkpoint_root(const struct checkpoint *checkpoint) { return &checkpoint->root; }
 
-u64 checkpoint_count(const struct checkpoint *checkpoint)
-{
-    return checkpoint->count;
-}
+u64 checkpoint_count(const struct checkpoint *checkpoint) { return checkpoint->count; }
 
 /* ---- Making and ending ---- */
 
@@ -511,6 +532,7 @@ static void config_complete(struct checkpoint_config *config)
     if (config->log_bytes == 0) config->log_bytes = LOG_BYTES_DEFAULT;
     if (config->event_flush_bytes == 0) config->event_flush_bytes = EVENT_FLUSH_BYTES_DEFAULT;
     if (config->event_flush_ms == 0) config->event_flush_ms = EVENT_FLUSH_MS_DEFAULT;
+    if (config->disk_room_bytes == 0) config->disk_room_bytes = DISK_ROOM_BYTES_DEFAULT;
     if (config->slice_us == 0) config->slice_us = SLICE_US_DEFAULT;
 }
 
@@ -519,8 +541,13 @@ struct checkpoint *checkpoint_create(struct state *state, struct wal *wal, struc
 {
     struct checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
     if (checkpoint == NULL) return NULL;
-    *checkpoint = (struct checkpoint){
-        .state = state, .wal = wal, .store = store, .io = io, .config = *config, .root = *root, .backups_fd = -1};
+    *checkpoint = (struct checkpoint){.state = state,
+                                      .wal = wal,
+                                      .store = store,
+                                      .io = io,
+                                      .config = *config,
+                                      .root = *root,
+                                      .backups_fd = -1};
     config_complete(&checkpoint->config);
     checkpoint->phase = PHASE_IDLE;
     checkpoint->given_seq = checkpoint->durable_seq = state_events(state)->stored_seq;
@@ -541,7 +568,8 @@ void checkpoint_destroy(struct checkpoint *checkpoint)
 {
     if (checkpoint == NULL) return;
     io_timeout_cancel(checkpoint->io, &checkpoint->timer);
-    while (checkpoint->jobs > 0 || checkpoint->timer.busy || checkpoint->naming.busy) io_run(checkpoint->io, true);
+    while (checkpoint->jobs > 0 || checkpoint->timer.busy || checkpoint->naming.busy)
+        io_run(checkpoint->io, true);
     for (u32 i = 0; i < SLICES; i++) file_buffer_free(checkpoint->slices[i].buffer, SLICE_BYTES);
     free(checkpoint->backups);
     free(checkpoint);

@@ -1,7 +1,8 @@
 /* The checkpoint: moves events and changed rows into the store while the desk goes on.
  *
  * Two activities, never mixed up, both through the store's one queue of jobs:
- *  - event flush: durable events are stored, zero-copy out of the ring, and committed with the unchanged root;
+ *  - event flush: durable events are stored, zero-copy out of the ring, and committed with the unchanged
+ * root;
  *  - row checkpoint: the rows as of op X are copied out in slices and stored together with all events up to X
  *    and the root of X in one transaction; the log up to X is recycled afterwards.
  *
@@ -29,6 +30,7 @@ struct checkpoint_config {
     u64 event_flush_bytes; /* events are stored when so many bytes wait; 0: 4 MiB */
     u32 event_flush_ms;    /* or when they have waited so long; 0: 500 */
     u32 slice_us;          /* work per turn, about; 0: 100 */
+    u64 disk_room_bytes;   /* nothing more is taken when the disk has less room than this; 0: 64 MiB */
     const char *backups;   /* DATA/backups */
     void (*failed)(void *owner, const char *what); /* final: the store failed, stop the process */
     void *owner;
@@ -46,18 +48,23 @@ void checkpoint_destroy(struct checkpoint *checkpoint);
 bool checkpoint_turn(struct checkpoint *checkpoint);
 /* Intake must slow down: the store or its copy-before-change memory does not keep up. */
 bool checkpoint_slow(const struct checkpoint *checkpoint);
-bool checkpoint_running(const struct checkpoint *checkpoint); /* a row checkpoint, a flush or a backup is under way */
+/* The disk has no room for what the store should take: refuse commands with STORAGE_FULL, go on reading. */
+bool checkpoint_full(const struct checkpoint *checkpoint);
+bool checkpoint_running(
+    const struct checkpoint *checkpoint); /* a row checkpoint, a flush or a backup is under way */
 /* What the store holds. */
 const struct store_root *checkpoint_root(const struct checkpoint *checkpoint);
 u64 checkpoint_count(const struct checkpoint *checkpoint); /* row checkpoints finished since the start */
 
-/* A wish for a checkpoint that covers everything applied so far. Stays in place until `done`: 0, or -errno.
+/* A wish for a checkpoint that covers everything applied so far. Stays in place until `done`: 0, or -errno
+ * (-ENOSPC: the disk is full, everything stays in the log).
  * For a shutdown: take no more commands, request one, run the loop until it is done. */
 struct checkpoint_request {
     void (*done)(struct checkpoint_request *request, i32 result);
     void *owner;
     /* Not empty: afterwards the store is copied to `backups`/NAME, from which a ticketd can be started.
-     * -EEXIST: there is one of this name; -EINVAL: not a proper name (letters, digits, . _ -, no leading dot). */
+     * -EEXIST: there is one of this name; -EINVAL: not a proper name (letters, digits, . _ -, no leading
+     * dot). */
     char backup[72];
     struct checkpoint_request *next; /* the checkpoint's */
     u64 op;                          /* the checkpoint's */

@@ -50,12 +50,14 @@ static i32 batch_show(struct inspection *inspection, const struct batch *batch)
                                   .first_op = batch->first_op,
                                   .entries = batch->entries,
                                   .machine_version = batch->machine_version};
-    given.follows = inspection->seq != 0 && batch->seq == inspection->seq + 1 && batch->previous == summary->checksum;
+    given.follows =
+        inspection->seq != 0 && batch->seq == inspection->seq + 1 && batch->previous == summary->checksum;
     if (inspection->seq != 0 && !given.follows) summary->unsound++;
     inspection->seq = batch->seq;
     summary->batches++;
     summary->bytes += given.bytes;
-    if (batch->entries == 0) summary->marks++;
+    if (batch->entries == 0)
+        summary->marks++;
     else {
         if (summary->op_first == 0) summary->op_first = batch->first_op;
         summary->op_last = batch->first_op + batch->entries - 1;
@@ -71,7 +73,8 @@ static i32 segment_show(struct inspection *inspection, const struct segment *seg
     for (;;) {
         const struct batch *batch;
         i32 result;
-        enum batch_verdict verdict = window_batch(&inspection->window, segment, given.bytes, 0, &batch, &result);
+        enum batch_verdict verdict =
+            window_batch(&inspection->window, segment, given.bytes, 0, &batch, &result);
         if (result < 0) return result;
         if (verdict != BATCH_VALID) break;
         u64 bytes = batch_bytes_on_disk(batch->bytes);
@@ -115,16 +118,18 @@ static i32 verify(struct inspection *inspection, char *error, u32 error_bytes)
         result = scan_once(inspection, &fitting, error, error_bytes);
     }
     if (result == 0 && summary->unsound > 0) {
-        snprintf(error, error_bytes,
-                 "%llu entries or batches of the log do not continue the chain of checksums; remedy: start from a "
-                 "backup",
-                 (unsigned long long)summary->unsound);
+        snprintf(
+            error, error_bytes,
+            "%llu entries or batches of the log do not continue the chain of checksums; remedy: start from a "
+            "backup",
+            (unsigned long long)summary->unsound);
         result = -EIO;
     }
     return result;
 }
 
-i32 wal_inspect(const struct inspect_config *config, struct inspect_summary *summary, char *error, u32 error_bytes)
+i32 wal_inspect(const struct inspect_config *config, struct inspect_summary *summary, char *error,
+                u32 error_bytes)
 {
     *summary = (struct inspect_summary){0};
     struct inspection inspection = {.config = config, .summary = summary};

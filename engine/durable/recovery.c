@@ -30,10 +30,7 @@ static i32 explain(const struct opening *opening, i32 result, const char *what, 
 
 /* ---- The store, synchronously: the loop does not run yet ---- */
 
-static void job_done(struct store_job *job, i32 result)
-{
-    *(i32 *)job->owner = result;
-}
+static void job_done(struct store_job *job, i32 result) { *(i32 *)job->owner = result; }
 
 static i32 job_run(const struct opening *opening, struct store_job *job)
 {
@@ -70,7 +67,8 @@ static i32 root_check(const struct opening *opening)
     const struct store_root *root = &opening->recovery->root;
     if (root->format_version != STORE_FORMAT_VERSION || root->machine_version > STATE_MACHINE_VERSION) {
         snprintf(opening->error, opening->error_bytes,
-                 "%s was written by format version %u, state machine version %u; this program has %u and %u; remedy: "
+                 "%s was written by format version %u, state machine version %u; this program has %u and %u; "
+                 "remedy: "
                  "start it with the program that wrote it",
                  opening->recovery->data, root->format_version, root->machine_version, STORE_FORMAT_VERSION,
                  STATE_MACHINE_VERSION);
@@ -95,11 +93,13 @@ static i32 store_start(struct opening *opening)
     result = store_open(&recovery->store, path, opening->io, opening->error, opening->error_bytes);
     if (result < 0) return result;
     result = store_root_read(recovery->store, &recovery->root);
-    if (result < 0) return explain(opening, result, "the root does not verify of the store in", "start from a backup");
+    if (result < 0)
+        return explain(opening, result, "the root does not verify of the store in", "start from a backup");
     result = result == 1 ? root_make(opening) : root_check(opening);
     if (result < 0) return result;
     result = store_event_last(recovery->store, &opening->event_stored);
-    if (result < 0) return explain(opening, result, "events do not verify of the store in", "start from a backup");
+    if (result < 0)
+        return explain(opening, result, "events do not verify of the store in", "start from a backup");
     return 0;
 }
 
@@ -113,8 +113,8 @@ static i32 load_chunk(void *owner, u32 table, u32 chunk, const void *data, u32 b
         return 0;
     }
     snprintf(opening->error, opening->error_bytes,
-             "chunk %u of table %u in the store of %s has no place in memory; remedy: raise --memory-budget", chunk,
-             table, opening->recovery->data);
+             "chunk %u of table %u in the store of %s has no place in memory; remedy: raise --memory-budget",
+             chunk, table, opening->recovery->data);
     return -ENOMEM;
 }
 
@@ -130,11 +130,13 @@ static i32 state_start(struct opening *opening)
                        "lower --memory-budget, or raise the limit of address space (ulimit -v unlimited)");
     }
     recovery->state = state_create(&config, recovery->memory);
-    i32 result = store_chunks_each(recovery->store, load_chunk, opening, opening->error, opening->error_bytes);
+    i32 result =
+        store_chunks_each(recovery->store, load_chunk, opening, opening->error, opening->error_bytes);
     if (result != 0) return result;
     const struct store_root *root = &recovery->root;
     opening->error[0] = 0;
-    if (state_loaded(recovery->state, root->op, root->time_ms, root->event_seq, opening->error, opening->error_bytes)) {
+    if (state_loaded(recovery->state, root->op, root->time_ms, root->event_seq, opening->error,
+                     opening->error_bytes)) {
         return 0;
     }
     return -EIO;
@@ -175,8 +177,10 @@ static i32 replay(void *owner, const struct wal_entry *entry)
     struct opening *opening = owner;
     struct state *state = opening->recovery->state;
     if (entry->op != state_op(state) + 1 || entry->time_ms < state_time(state)) {
-        snprintf(opening->error, opening->error_bytes, "op %" PRIu64 " of the log does not follow the state at op %" PRIu64
-                 "; remedy: start from a backup", entry->op, state_op(state));
+        snprintf(opening->error, opening->error_bytes,
+                 "op %" PRIu64 " of the log does not follow the state at op %" PRIu64
+                 "; remedy: start from a backup",
+                 entry->op, state_op(state));
         return -EIO;
     }
     struct event_log *log = state_events(state);
@@ -212,8 +216,10 @@ static i32 log_start(struct opening *opening)
     u64 newest = state_events(recovery->state)->seq_next - 1;
     if (opening->event_stored <= newest) return 0;
     snprintf(opening->error, opening->error_bytes,
-             "the store of %s holds events up to %" PRIu64 ", but store and log lead only up to event %" PRIu64
-             ": the end of the log is missing; remedy: put the log that belongs to this store back, or start from a "
+             "the store of %s holds events up to %" PRIu64
+             ", but store and log lead only up to event %" PRIu64
+             ": the end of the log is missing; remedy: put the log that belongs to this store back, or start "
+             "from a "
              "backup",
              recovery->data, opening->event_stored, newest);
     return -EIO;
@@ -225,7 +231,8 @@ static i32 directory_start(struct opening *opening)
 {
     struct recovery *recovery = opening->recovery;
     i32 result = file_make_directory(recovery->data);
-    if (result < 0) return explain(opening, result, "cannot make the data directory", "make its parent writable");
+    if (result < 0)
+        return explain(opening, result, "cannot make the data directory", "make its parent writable");
     result = file_lock(recovery->data, opening->error, opening->error_bytes);
     if (result < 0) return result;
     recovery->lock_fd = result;

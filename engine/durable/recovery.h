@@ -32,11 +32,11 @@ struct recovery {
     void *memory; /* the state's */
     u64 memory_bytes;
     i32 lock_fd;
-    bool created;         /* the directory was new */
-    u64 chunks;           /* loaded */
-    u64 commands;         /* replayed */
-    u64 log_bytes;        /* of the log, replayed */
-    u64 torn_bytes;       /* cut off the log's end */
+    bool created;   /* the directory was new */
+    u64 chunks;     /* loaded */
+    u64 commands;   /* replayed */
+    u64 log_bytes;  /* of the log, replayed */
+    u64 torn_bytes; /* cut off the log's end */
     u64 elapsed_ms;
 };
 

@@ -8,10 +8,7 @@
 enum { FILL_BYTES = 1 << 20, RETRY_US = 500000 };
 #define PREPARING "segment.preparing"
 
-static bool disk_full(i32 result)
-{
-    return result == -ENOSPC || result == -EDQUOT || result == -EFBIG;
-}
+static bool disk_full(i32 result) { return result == -ENOSPC || result == -EDQUOT || result == -EFBIG; }
 
 static void fail(struct reserve *reserve, const char *step, i32 result)
 {
@@ -79,8 +76,10 @@ static void step_done(struct io_op *op, i32 result)
         fill_next(reserve);
         return;
     case RESERVE_SYNCING:
-        if (result < 0) give_up(reserve, "fdatasync", result);
-        else name_it(reserve);
+        if (result < 0)
+            give_up(reserve, "fdatasync", result);
+        else
+            name_it(reserve);
         return;
     case RESERVE_NAMING:
         if (result < 0) {
@@ -90,7 +89,8 @@ static void step_done(struct io_op *op, i32 result)
         reserve->state = RESERVE_READY;
         reserve->changed(reserve->owner);
         return;
-    default: ASSERT(!"a step of the reserve in no state for it");
+    default:
+        ASSERT(!"a step of the reserve in no state for it");
     }
 }
 
@@ -131,8 +131,10 @@ void reserve_begin(struct reserve *reserve, u64 number, u64 bytes_max, const str
         reserve->segment.direct = recycled->direct;
         i32 result = rename_recycled(reserve, recycled);
         reserve->state = RESERVE_NAMING;
-        if (result < 0) fail(reserve, "rename", result);
-        else io_sync(reserve->io, &reserve->op, reserve->directory_fd);
+        if (result < 0)
+            fail(reserve, "rename", result);
+        else
+            io_sync(reserve->io, &reserve->op, reserve->directory_fd);
         return;
     }
     i32 result = prepare_file(reserve);

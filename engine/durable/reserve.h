@@ -9,7 +9,14 @@
 #include "durable/segment.h"
 #include "port/io.h"
 
-enum reserve_state { RESERVE_NONE, RESERVE_FILLING, RESERVE_SYNCING, RESERVE_NAMING, RESERVE_READY, RESERVE_FULL };
+enum reserve_state {
+    RESERVE_NONE,
+    RESERVE_FILLING,
+    RESERVE_SYNCING,
+    RESERVE_NAMING,
+    RESERVE_READY,
+    RESERVE_FULL
+};
 
 struct reserve {
     enum reserve_state state;
@@ -20,9 +27,9 @@ struct reserve {
     u8 *zeros;
     u64 filled;
     bool closing;
-    struct io_op op;    /* fill, sync */
-    struct io_op retry; /* timeout while the disk is full */
-    void (*changed)(void *owner);                 /* ready, or room to try again */
+    struct io_op op;                               /* fill, sync */
+    struct io_op retry;                            /* timeout while the disk is full */
+    void (*changed)(void *owner);                  /* ready, or room to try again */
     void (*failed)(void *owner, const char *what); /* final */
     void *owner;
 };
@@ -31,8 +38,8 @@ i32 reserve_open(struct reserve *reserve, struct io *io, const char *directory);
 /* Runs `io` until nothing is in flight. */
 void reserve_close(struct reserve *reserve);
 
-/* Begins to prepare segment `number`; `recycled` (its old number, fd and size) is used if given. Only when the
- * state is NONE or FULL. */
+/* Begins to prepare segment `number`; `recycled` (its old number, fd and size) is used if given. Only when
+ * the state is NONE or FULL. */
 void reserve_begin(struct reserve *reserve, u64 number, u64 bytes_max, const struct segment *recycled);
 /* Found ready at the start. */
 void reserve_adopt(struct reserve *reserve, const struct segment *segment);

@@ -22,7 +22,8 @@ static struct segment *segment_at(const struct pass *pass, u32 index)
 static i32 unreadable(const struct pass *pass, u32 index, u64 offset, i32 result)
 {
     snprintf(pass->error, pass->error_bytes,
-             "cannot read log segment " SEGMENT_NAME " at offset %" PRIu64 ": %s; remedy: check the disk, or start "
+             "cannot read log segment " SEGMENT_NAME " at offset %" PRIu64
+             ": %s; remedy: check the disk, or start "
              "from a backup",
              segment_at(pass, index)->number, offset, strerror(-result));
     return result;
@@ -34,14 +35,16 @@ static i32 refuse_verdict(const struct pass *pass, u32 index, enum batch_verdict
     u64 number = segment_at(pass, index)->number;
     if (verdict == BATCH_FOREIGN) {
         snprintf(pass->error, pass->error_bytes,
-                 "log segment " SEGMENT_NAME " belongs to another store; remedy: put the log that belongs to this "
+                 "log segment " SEGMENT_NAME
+                 " belongs to another store; remedy: put the log that belongs to this "
                  "store back, or move the log directory away to start from the store alone",
                  number);
         return -EINVAL;
     }
     if (verdict == BATCH_FORMAT) {
         snprintf(pass->error, pass->error_bytes,
-                 "log segment " SEGMENT_NAME " was written in another format version; remedy: start the program that "
+                 "log segment " SEGMENT_NAME
+                 " was written in another format version; remedy: start the program that "
                  "wrote it, stop it gracefully (SIGTERM; it checkpoints), then move the log directory away",
                  number);
         return -EPROTONOSUPPORT;
@@ -49,12 +52,14 @@ static i32 refuse_verdict(const struct pass *pass, u32 index, enum batch_verdict
     return 0;
 }
 
-static enum batch_verdict batch_at(struct pass *pass, u32 index, u64 offset, const struct batch **batch, i32 *result)
+static enum batch_verdict batch_at(struct pass *pass, u32 index, u64 offset, const struct batch **batch,
+                                   i32 *result)
 {
     return window_batch(&pass->window, segment_at(pass, index), offset, pass->scan->store_id, batch, result);
 }
 
-/* ---- Where to begin: the last segment that begins with a sound batch at or before the first op wanted ---- */
+/* ---- Where to begin: the last segment that begins with a sound batch at or before the first op wanted ----
+ */
 
 static i32 find_start(struct pass *pass, u32 *start, u64 *op_lowest)
 {
@@ -82,7 +87,8 @@ static i32 find_start(struct pass *pass, u32 *start, u64 *op_lowest)
 static i32 damaged(const struct pass *pass, u32 index, u64 offset, u32 proof_index, u64 proof_offset)
 {
     snprintf(pass->error, pass->error_bytes,
-             "the log is damaged: in segment " SEGMENT_NAME " at offset %" PRIu64 " the batch with op %" PRIu64
+             "the log is damaged: in segment " SEGMENT_NAME " at offset %" PRIu64
+             " the batch with op %" PRIu64
              " does not verify, but it had been durable, as the batch in " SEGMENT_NAME " at offset %" PRIu64
              " shows; remedy: check the disk, look with 'ticketctl inspect', start from a backup",
              segment_at(pass, index)->number, offset, pass->scan->op_last + 1,
@@ -144,7 +150,8 @@ static i32 check_end(struct pass *pass)
     if (scan->found && scan->op_last < scan->after_op) {
         snprintf(pass->error, pass->error_bytes,
                  "the log ends at op %" PRIu64 " in segment " SEGMENT_NAME " at offset %" PRIu64
-                 ", but the store covers op %" PRIu64 ": the end of the log is missing; remedy: put the log that "
+                 ", but the store covers op %" PRIu64
+                 ": the end of the log is missing; remedy: put the log that "
                  "belongs to this store back, or move the log directory away to start from the store alone",
                  scan->op_last, segment_at(pass, scan->segment)->number, scan->offset, scan->after_op);
         return -EIO;
@@ -159,7 +166,8 @@ static i32 take_entry(struct pass *pass, const struct batch_entry *entry)
     struct scan *scan = pass->scan;
     if (entry->op == scan->after_op && !scan->any_checksum && entry->checksum != scan->after_checksum) {
         snprintf(pass->error, pass->error_bytes,
-                 "log and store do not belong together: they differ in op %" PRIu64 "; remedy: put the log that "
+                 "log and store do not belong together: they differ in op %" PRIu64
+                 "; remedy: put the log that "
                  "belongs to this store back, or move the log directory away to start from the store alone",
                  entry->op);
         return -EIO;
@@ -182,10 +190,12 @@ static i32 take_batch(struct pass *pass, const struct batch *batch)
     bool replayed = op_last > scan->after_op;
     if (replayed && batch->entries > 0 && scan->machine_version != 0 &&
         batch->machine_version != scan->machine_version) {
-        snprintf(pass->error, pass->error_bytes,
-                 "op %" PRIu64 " of the log was written by state machine version %u, this is version %u; remedy: start "
-                 "the program that wrote it and stop it gracefully (SIGTERM): it checkpoints, then start this one",
-                 batch->first_op, batch->machine_version, scan->machine_version);
+        snprintf(
+            pass->error, pass->error_bytes,
+            "op %" PRIu64
+            " of the log was written by state machine version %u, this is version %u; remedy: start "
+            "the program that wrote it and stop it gracefully (SIGTERM): it checkpoints, then start this one",
+            batch->first_op, batch->machine_version, scan->machine_version);
         return -EPROTONOSUPPORT;
     }
     const struct batch_entry *entry = NULL;
@@ -206,7 +216,8 @@ static i32 take_batch(struct pass *pass, const struct batch *batch)
 
 static bool continues(const struct scan *scan, const struct batch *batch)
 {
-    return batch->seq == scan->seq + 1 && batch->previous == scan->checksum && batch->first_op == scan->op_last + 1;
+    return batch->seq == scan->seq + 1 && batch->previous == scan->checksum &&
+           batch->first_op == scan->op_last + 1;
 }
 
 /* The next batch, here or at the beginning of the next segment; NULL: the log ends. */
@@ -248,7 +259,8 @@ static i32 read_all(struct pass *pass, u32 start)
     scan->checksum = batch->previous;
     if (scan->op_last == scan->after_op && !scan->any_checksum && scan->checksum != scan->after_checksum) {
         snprintf(pass->error, pass->error_bytes,
-                 "log and store do not belong together: they differ before op %" PRIu64 "; remedy: put the log that "
+                 "log and store do not belong together: they differ before op %" PRIu64
+                 "; remedy: put the log that "
                  "belongs to this store back, or move the log directory away to start from the store alone",
                  batch->first_op);
         return -EIO;

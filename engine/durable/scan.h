@@ -1,15 +1,15 @@
-/* Reading a log from its segments: where it begins, every entry, where it ends, and whether that end is a torn
- * tail or damage.
+/* Reading a log from its segments: where it begins, every entry, where it ends, and whether that end is a
+ * torn tail or damage.
  *
  *  what stands where the next batch (number s) should be | a later batch with durable_seq >= s | the log ends
- *  ------------------------------------------------------+--------------------------------------+-------------
+ *  ------------------------------------------------------+--------------------------------------+------------
  *  the batch, continuing the chain                       |                  -                   | later
  *  a sound batch that does not continue the chain        |                  -                   | damaged
  *  anything else (zeros, stale or torn bytes)            |                 yes                  | damaged
  *  anything else                                         |                 no                   | here: cut
  *
- * A crash can only tear what was not known to be durable, and a later batch tells what was (`durable_seq`). Two
- * more cases are damage: the log ends before the op that the store covers, or begins behind it.
+ * A crash can only tear what was not known to be durable, and a later batch tells what was (`durable_seq`).
+ * Two more cases are damage: the log ends before the op that the store covers, or begins behind it.
  */
 #ifndef DURABLE_SCAN_H
 #define DURABLE_SCAN_H
@@ -30,10 +30,10 @@ struct scan {
     struct segments *segments; /* op_before, op_last and bytes are filled in */
 
     /* What was found. */
-    bool found;       /* there is a log */
-    u32 segment;      /* index of the segment in which the log ends */
-    u64 offset;       /* where it ends */
-    u64 seq;          /* of the last batch */
+    bool found;  /* there is a log */
+    u32 segment; /* index of the segment in which the log ends */
+    u64 offset;  /* where it ends */
+    u64 seq;     /* of the last batch */
     u64 op_last;
     u64 checksum;     /* chain checksum after it */
     u64 bytes;        /* of batches with replayed entries */

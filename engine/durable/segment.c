@@ -7,7 +7,7 @@
 #include "port/file.h"
 
 #define WINDOW_BYTES ((u64)BATCH_BYTES_MAX + WINDOW_AHEAD_BYTES)
-#define FILL_BYTES (1u << 20)
+#define FILL_BYTES   (1u << 20)
 
 i32 segment_path(char *path, const char *directory, u64 number)
 {
@@ -89,8 +89,10 @@ i32 segments_open(struct segments *segments, const char *directory, bool write, 
     struct listing listing = {.segments = segments, .directory = directory, .write = write};
     if (result == 0) result = file_names(directory, list_one, &listing);
     if (result < 0) {
-        snprintf(error, error_bytes, "cannot open the log in %s: %s; remedy: make it accessible for this user, "
-                 "with enough open files (ulimit -n)", directory, strerror(-result));
+        snprintf(error, error_bytes,
+                 "cannot open the log in %s: %s; remedy: make it accessible for this user, "
+                 "with enough open files (ulimit -n)",
+                 directory, strerror(-result));
         segments_close(segments);
     }
     return result;
@@ -152,7 +154,8 @@ i32 segment_remove(struct segment *segment, const char *directory)
 i32 window_open(struct segment_window *window, u64 ahead)
 {
     ASSERT(ahead % BLOCK_BYTES == 0 && ahead <= WINDOW_AHEAD_BYTES);
-    *window = (struct segment_window){.buffer = file_buffer(WINDOW_BYTES), .bytes_max = WINDOW_BYTES, .ahead = ahead};
+    *window = (struct segment_window){
+        .buffer = file_buffer(WINDOW_BYTES), .bytes_max = WINDOW_BYTES, .ahead = ahead};
     return window->buffer == NULL ? -ENOMEM : 0;
 }
 
@@ -162,7 +165,8 @@ void window_close(struct segment_window *window)
     *window = (struct segment_window){0};
 }
 
-const void *window_at(struct segment_window *window, const struct segment *segment, u64 offset, u64 bytes, i32 *result)
+const void *window_at(struct segment_window *window, const struct segment *segment, u64 offset, u64 bytes,
+                      i32 *result)
 {
     ASSERT(offset % BLOCK_BYTES == 0 && bytes <= BATCH_BYTES_MAX && offset + bytes <= segment->bytes_max);
     *result = 0;
@@ -171,11 +175,13 @@ const void *window_at(struct segment_window *window, const struct segment *segme
     if (inside) return window->buffer + (offset - window->offset);
     /* What is in the window already is kept. */
     u64 kept = 0;
-    if (window->segment == segment->number && offset >= window->offset && offset < window->offset + window->bytes) {
+    if (window->segment == segment->number && offset >= window->offset &&
+        offset < window->offset + window->bytes) {
         kept = window->offset + window->bytes - offset;
         memmove(window->buffer, window->buffer + (offset - window->offset), kept);
     }
-    u64 wanted = min_u64(segment->bytes_max - offset, max_u64(round_up(bytes, BLOCK_BYTES), kept + window->ahead));
+    u64 wanted =
+        min_u64(segment->bytes_max - offset, max_u64(round_up(bytes, BLOCK_BYTES), kept + window->ahead));
     wanted = min_u64(wanted, window->bytes_max);
     window->segment = 0;
     i64 got = file_read_at(segment->fd, window->buffer + kept, wanted - kept, offset + kept);
@@ -190,8 +196,8 @@ const void *window_at(struct segment_window *window, const struct segment *segme
     return window->buffer;
 }
 
-enum batch_verdict window_batch(struct segment_window *window, const struct segment *segment, u64 offset, u64 store_id,
-                                const struct batch **batch, i32 *result)
+enum batch_verdict window_batch(struct segment_window *window, const struct segment *segment, u64 offset,
+                                u64 store_id, const struct batch **batch, i32 *result)
 {
     *batch = NULL;
     *result = 0;

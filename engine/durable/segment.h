@@ -54,10 +54,12 @@ struct segment_window {
 
 i32 window_open(struct segment_window *window, u64 ahead);
 void window_close(struct segment_window *window);
-/* Makes [offset, offset + bytes) of the segment readable and points to it; reads ahead. NULL: *result says why. */
-const void *window_at(struct segment_window *window, const struct segment *segment, u64 offset, u64 bytes, i32 *result);
+/* Makes [offset, offset + bytes) of the segment readable and points to it; reads ahead. NULL: *result says
+ * why. */
+const void *window_at(struct segment_window *window, const struct segment *segment, u64 offset, u64 bytes,
+                      i32 *result);
 /* The batch at `offset`, whole and checked; *result < 0 when reading failed. */
-enum batch_verdict window_batch(struct segment_window *window, const struct segment *segment, u64 offset, u64 store_id,
-                                const struct batch **batch, i32 *result);
+enum batch_verdict window_batch(struct segment_window *window, const struct segment *segment, u64 offset,
+                                u64 store_id, const struct batch **batch, i32 *result);
 
 #endif

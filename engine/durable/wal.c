@@ -12,8 +12,8 @@
 
 enum { FREE_SEGMENTS_MAX = 4 };
 #define SEGMENT_BYTES_DEFAULT (64ull << 20)
-#define BATCH_BYTES_DEFAULT (4u << 20)
-#define MARK_US_DEFAULT 20000u
+#define BATCH_BYTES_DEFAULT   (4u << 20)
+#define MARK_US_DEFAULT       20000u
 
 /* A batch being filled. */
 struct open_batch {
@@ -37,20 +37,21 @@ struct wal {
     bool failed;
     bool closing;
 
-    struct segments segments; /* the last one is written to; the first `free_count` are covered by the store */
+    struct segments
+        segments; /* the last one is written to; the first `free_count` are covered by the store */
     u32 free_count;
     struct reserve reserve;
 
     struct open_batch batches[2]; /* one open, the other may be in flight */
     u32 open;
-    u64 op_last;          /* appended */
-    u64 op_durable;       /* what wal_durable_op() answers */
-    u64 checksum;         /* chain checksum after op_last */
+    u64 op_last;             /* appended */
+    u64 op_durable;          /* what wal_durable_op() answers */
+    u64 checksum;            /* chain checksum after op_last */
     struct progress sent;    /* submitted */
     struct progress written; /* by finished writes */
     struct progress synced;  /* durable */
-    u64 sync_goal_op;     /* wanted by wal_sync() */
-    bool marked;          /* the last batch is a mark */
+    u64 sync_goal_op;        /* wanted by wal_sync() */
+    bool marked;             /* the last batch is a mark */
 
     struct io_op write;
     struct io_op sync;
@@ -80,8 +81,8 @@ static void fail(struct wal *wal, const char *what)
 static void fail_io(struct wal *wal, const char *step, i32 result)
 {
     char what[256];
-    snprintf(what, sizeof what, "%s log segment %016llx failed: %s", step, (unsigned long long)current(wal)->number,
-             strerror(-result));
+    snprintf(what, sizeof what, "%s log segment %016llx failed: %s", step,
+             (unsigned long long)current(wal)->number, strerror(-result));
     fail(wal, what);
 }
 
@@ -289,14 +290,13 @@ static void mark_done(struct io_op *op, i32 result)
 static void reserve_changed(void *owner)
 {
     struct wal *wal = owner;
-    if (wal->reserve.state == RESERVE_FULL) reserve_prepare(wal);
-    else submit_next(wal);
+    if (wal->reserve.state == RESERVE_FULL)
+        reserve_prepare(wal);
+    else
+        submit_next(wal);
 }
 
-static void reserve_failed(void *owner, const char *what)
-{
-    fail(owner, what);
-}
+static void reserve_failed(void *owner, const char *what) { fail(owner, what); }
 
 /* ---- For the loop ---- */
 
@@ -308,10 +308,7 @@ bool wal_room(const struct wal *wal, u32 frame_bytes)
     return fits_current(wal, bytes) || wal->reserve.state == RESERVE_READY;
 }
 
-bool wal_full(const struct wal *wal)
-{
-    return wal->reserve.state == RESERVE_FULL;
-}
+bool wal_full(const struct wal *wal) { return wal->reserve.state == RESERVE_FULL; }
 
 void wal_append(struct wal *wal, u64 op, u64 time_ms, const struct tkd_frame *frame)
 {
@@ -342,30 +339,15 @@ void wal_sync(struct wal *wal)
     if (wal->synced.op < wal->sync_goal_op) sync_start(wal);
 }
 
-bool wal_idle(const struct wal *wal)
-{
-    return opened(wal)->entries == 0 && !wal->write.busy;
-}
+bool wal_idle(const struct wal *wal) { return opened(wal)->entries == 0 && !wal->write.busy; }
 
-u64 wal_durable_op(const struct wal *wal)
-{
-    return wal->op_durable;
-}
+u64 wal_durable_op(const struct wal *wal) { return wal->op_durable; }
 
-u64 wal_synced_op(const struct wal *wal)
-{
-    return wal->synced.op;
-}
+u64 wal_synced_op(const struct wal *wal) { return wal->synced.op; }
 
-u64 wal_last_op(const struct wal *wal)
-{
-    return wal->op_last;
-}
+u64 wal_last_op(const struct wal *wal) { return wal->op_last; }
 
-u64 wal_checksum(const struct wal *wal)
-{
-    return wal->checksum;
-}
+u64 wal_checksum(const struct wal *wal) { return wal->checksum; }
 
 u64 wal_bytes_since(const struct wal *wal, u64 op)
 {
@@ -387,25 +369,13 @@ u64 wal_bytes(const struct wal *wal)
     return total;
 }
 
-u64 wal_torn_bytes(const struct wal *wal)
-{
-    return wal->torn_bytes;
-}
+u64 wal_torn_bytes(const struct wal *wal) { return wal->torn_bytes; }
 
-u64 wal_replayed_bytes(const struct wal *wal)
-{
-    return wal->replayed_bytes;
-}
+u64 wal_replayed_bytes(const struct wal *wal) { return wal->replayed_bytes; }
 
-u64 wal_marks(const struct wal *wal)
-{
-    return wal->marks;
-}
+u64 wal_marks(const struct wal *wal) { return wal->marks; }
 
-bool wal_reserve_ready(const struct wal *wal)
-{
-    return wal->reserve.state == RESERVE_READY;
-}
+bool wal_reserve_ready(const struct wal *wal) { return wal->reserve.state == RESERVE_READY; }
 
 void wal_recycle(struct wal *wal, u64 op)
 {
@@ -418,7 +388,8 @@ void wal_recycle(struct wal *wal, u64 op)
 
 /* ---- Opening ---- */
 
-/* Behind the end of the log stands the reserve, or what nobody was told of: that is removed, last one first. */
+/* Behind the end of the log stands the reserve, or what nobody was told of: that is removed, last one first.
+ */
 static i32 segments_cut(struct wal *wal, const struct scan *scan)
 {
     u32 keep = scan->segment + 1;
@@ -460,7 +431,8 @@ static i32 end_prepare(struct wal *wal, const struct scan *scan)
     return scan->rest_dirty ? segment_wipe(last, scan->offset) : 0;
 }
 
-static i32 log_read(struct wal *wal, u64 after_op, wal_entry_fn *fn, void *owner, char *error, u32 error_bytes)
+static i32 log_read(struct wal *wal, u64 after_op, wal_entry_fn *fn, void *owner, char *error,
+                    u32 error_bytes)
 {
     struct scan scan = {
         .store_id = wal->config.store_id,
@@ -476,8 +448,10 @@ static i32 log_read(struct wal *wal, u64 after_op, wal_entry_fn *fn, void *owner
     if (result < 0) return result;
     result = end_prepare(wal, &scan);
     if (result < 0) {
-        snprintf(error, error_bytes, "cannot prepare the log in %s: %s; remedy: %s", wal->directory, strerror(-result),
-                 result == -ENOSPC || result == -EFBIG ? "free some disk space" : "check the disk and the directory");
+        snprintf(error, error_bytes, "cannot prepare the log in %s: %s; remedy: %s", wal->directory,
+                 strerror(-result),
+                 result == -ENOSPC || result == -EFBIG ? "free some disk space"
+                                                       : "check the disk and the directory");
         return result;
     }
     wal->op_last = wal->op_durable = scan.op_last;
@@ -497,7 +471,8 @@ static void config_complete(struct wal *wal, const struct wal_config *config)
     if (wal->config.mark_us == 0) wal->config.mark_us = MARK_US_DEFAULT;
     wal->config.directory = wal->directory;
     ASSERT(wal->config.batch_bytes % BLOCK_BYTES == 0 && wal->config.batch_bytes <= BATCH_BYTES_MAX);
-    ASSERT(wal->config.segment_bytes % BLOCK_BYTES == 0 && wal->config.segment_bytes >= wal->config.batch_bytes);
+    ASSERT(wal->config.segment_bytes % BLOCK_BYTES == 0 &&
+           wal->config.segment_bytes >= wal->config.batch_bytes);
     ASSERT(wal->config.durability >= WAL_SYNC && wal->config.durability <= WAL_OFF);
     ASSERT(wal->config.failed != NULL);
 }
@@ -538,14 +513,15 @@ static void release(struct wal *wal)
     free(wal);
 }
 
-i32 wal_open(struct wal **wal_out, const struct wal_config *config, struct io *io, u64 after_op, wal_entry_fn *fn,
-             void *owner, char *error, u32 error_bytes)
+i32 wal_open(struct wal **wal_out, const struct wal_config *config, struct io *io, u64 after_op,
+             wal_entry_fn *fn, void *owner, char *error, u32 error_bytes)
 {
     *wal_out = NULL;
     struct wal *wal;
     i32 result = allocate(&wal, config, io);
     if (result < 0) {
-        snprintf(error, error_bytes, "cannot open the log directory %s: %s; remedy: make it accessible for this user",
+        snprintf(error, error_bytes,
+                 "cannot open the log directory %s: %s; remedy: make it accessible for this user",
                  config->directory, strerror(-result));
     } else {
         result = log_read(wal, after_op, fn, owner, error, error_bytes);

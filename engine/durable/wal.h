@@ -20,15 +20,15 @@ enum wal_durability { WAL_SYNC = 1, WAL_INTERVAL, WAL_OFF };
 struct wal;
 
 struct wal_config {
-    const char *directory;       /* DATA/log */
+    const char *directory; /* DATA/log */
     u64 store_id;
-    u64 after_checksum;          /* root.log_checksum: the chain checksum after `after_op` */
-    u32 machine_version;         /* of the state machine; entries of another one are refused */
-    u64 segment_bytes;           /* 0: 64 MiB */
-    u32 batch_bytes;             /* 0: 4 MiB; at least the largest frame and headers */
+    u64 after_checksum;  /* root.log_checksum: the chain checksum after `after_op` */
+    u32 machine_version; /* of the state machine; entries of another one are refused */
+    u64 segment_bytes;   /* 0: 64 MiB */
+    u32 batch_bytes;     /* 0: 4 MiB; at least the largest frame and headers */
     enum wal_durability durability;
     u32 interval_ms;
-    u32 mark_us;                 /* idle for so long: the tail is covered by a mark; 0: 20 ms */
+    u32 mark_us;                  /* idle for so long: the tail is covered by a mark; 0: 20 ms */
     void (*durable)(void *owner); /* called when wal_durable_op() has advanced; may be NULL */
     void (*failed)(void *owner, const char *what); /* final */
     void *owner;
@@ -69,10 +69,10 @@ u64 wal_synced_op(const struct wal *wal);
 /* Without WAL_SYNC: makes everything written so far durable soon, without waiting for the interval. */
 void wal_sync(struct wal *wal);
 u64 wal_last_op(const struct wal *wal);
-u64 wal_checksum(const struct wal *wal); /* chain checksum after the last op appended */
+u64 wal_checksum(const struct wal *wal);            /* chain checksum after the last op appended */
 u64 wal_bytes_since(const struct wal *wal, u64 op); /* about: how much would be replayed after `op` */
-u64 wal_bytes(const struct wal *wal); /* of all segments on the disk */
-u64 wal_torn_bytes(const struct wal *wal); /* cut off by wal_open() */
+u64 wal_bytes(const struct wal *wal);               /* of all segments on the disk */
+u64 wal_torn_bytes(const struct wal *wal);          /* cut off by wal_open() */
 u64 wal_replayed_bytes(const struct wal *wal);
 u64 wal_marks(const struct wal *wal); /* written since it was opened */
 bool wal_reserve_ready(const struct wal *wal);

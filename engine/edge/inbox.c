@@ -42,6 +42,11 @@ static void skip(struct inbox *inbox)
     inbox->begin += bytes;
     inbox->skip_bytes -= bytes;
     drained(inbox);
+    if (inbox->begin % 8 != 0) { /* what was thrown away came in odd pieces */
+        inbox->end -= inbox->begin;
+        memmove(inbox->data, inbox->data + inbox->begin, inbox->end);
+        inbox->begin = 0;
+    }
 }
 
 const struct tkd_frame *inbox_frame(struct inbox *inbox, enum tkd_status *status)

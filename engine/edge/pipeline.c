@@ -31,6 +31,12 @@ void pipeline_destroy(struct pipeline *pipeline)
 
 /* ---- Applying ---- */
 
+/* The disk cannot take more: refused at once, so that what room is left serves the deadlines. */
+static bool storage_full(const struct pipeline *pipeline)
+{
+    return wal_full(pipeline->wal) || checkpoint_full(pipeline->checkpoint);
+}
+
 /* May a frame of this size be taken now? WAIT or REFUSED if not. */
 static enum pipeline_verdict room(struct pipeline *pipeline, u32 frame_bytes, enum tkd_status *status)
 {
@@ -138,7 +144,8 @@ enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct t
 {
     const void *reply = NULL;
     u64 time_ms = 0;
-    if (pipeline->blocked) return PIPELINE_WAIT;
+    bool full = storage_full(pipeline);
+    if (pipeline->blocked && !full) return PIPELINE_WAIT;
     *results_bytes = 0;
     *status = state_admit(pipeline->state, frame, &reply, results_bytes);
     if (*status == TKD_EXISTS) {
@@ -147,6 +154,10 @@ enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct t
         return PIPELINE_REPLAYED;
     }
     if (*status != TKD_OK && *status != TKD_BUSY) return PIPELINE_REFUSED;
+    if (full) {
+        *status = TKD_STORAGE_FULL;
+        return PIPELINE_REFUSED;
+    }
     u64 op = state_op(pipeline->state);
     enum pipeline_verdict verdict = time_of(pipeline, frame, &time_ms, status);
     if (verdict != PIPELINE_APPLIED) return verdict;

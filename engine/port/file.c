@@ -46,8 +46,9 @@ i32 file_lock(const char *directory, char *error, u32 error_bytes)
     i32 fd = result < 0 ? result : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0) {
         result = result < 0 ? result : -errno;
-        snprintf(error, error_bytes, "cannot open %s/lock: %s; remedy: make the directory writable for this user",
-                 directory, strerror(-result));
+        snprintf(error, error_bytes,
+                 "cannot open %s/lock: %s; remedy: make the directory writable for this user", directory,
+                 strerror(-result));
         return result;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) return lock_busy(fd, directory, error, error_bytes);
@@ -55,7 +56,8 @@ i32 file_lock(const char *directory, char *error, u32 error_bytes)
     int length = snprintf(text, sizeof text, "%llu\n", (unsigned long long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length) {
         result = -errno;
-        snprintf(error, error_bytes, "cannot write %s: %s; remedy: free some disk space", path, strerror(-result));
+        snprintf(error, error_bytes, "cannot write %s: %s; remedy: free some disk space", path,
+                 strerror(-result));
         close(fd);
         return result;
     }
@@ -143,10 +145,7 @@ i32 file_remove(const char *path)
     return -errno;
 }
 
-i32 file_rename(const char *from, const char *to)
-{
-    return rename(from, to) == 0 ? 0 : -errno;
-}
+i32 file_rename(const char *from, const char *to) { return rename(from, to) == 0 ? 0 : -errno; }
 
 i32 file_names(const char *directory, file_name_fn *fn, void *owner)
 {
@@ -182,10 +181,7 @@ void file_close(i32 fd)
     if (fd >= 0) close(fd);
 }
 
-i32 file_sync(i32 fd)
-{
-    return fsync(fd) == 0 ? 0 : -errno;
-}
+i32 file_sync(i32 fd) { return fsync(fd) == 0 ? 0 : -errno; }
 
 i64 file_bytes(i32 fd)
 {
@@ -221,7 +217,8 @@ i32 file_write_at(i32 fd, const void *buffer, u64 bytes, u64 offset)
         if (put < 0) return -errno;
         if (put == 0) return -EIO;
         done += (u64)put;
-        if (done < bytes && done % FILE_BLOCK_BYTES != 0) return -ENOSPC; /* a short write where the disk ends */
+        if (done < bytes && done % FILE_BLOCK_BYTES != 0)
+            return -ENOSPC; /* a short write where the disk ends */
     }
     return 0;
 }
@@ -230,7 +227,8 @@ i32 file_write_at(i32 fd, const void *buffer, u64 bytes, u64 offset)
 
 void *file_buffer(u64 bytes)
 {
-    void *buffer = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *buffer =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return buffer == MAP_FAILED ? NULL : buffer;
 }
 
@@ -249,7 +247,4 @@ u64 file_random(void)
     return value;
 }
 
-u64 file_pid(void)
-{
-    return (u64)getpid();
-}
+u64 file_pid(void) { return (u64)getpid(); }

@@ -6,7 +6,7 @@
 #include "base/base.h"
 
 #define FILE_BLOCK_BYTES 4096u
-#define FILE_PATH_BYTES 4096u
+#define FILE_PATH_BYTES  4096u
 
 /* Joins two path parts; -ENAMETOOLONG when it does not fit in FILE_PATH_BYTES. */
 i32 file_join(char *path, const char *directory, const char *name);

@@ -32,7 +32,7 @@ void io_destroy(struct io *io);
  * have arrived. Returns how many. */
 u32 io_run(struct io *io, bool wait);
 
-void io_accept(struct io *io, struct io_op *op, int listener);   /* result: the connection's fd */
+void io_accept(struct io *io, struct io_op *op, int listener); /* result: the connection's fd */
 void io_receive(struct io *io, struct io_op *op, int fd, void *buffer, u32 bytes);
 void io_send(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes);
 void io_close(struct io *io, struct io_op *op, int fd);
@@ -41,7 +41,8 @@ void io_read(struct io *io, struct io_op *op, int fd, void *buffer, u32 bytes);
 /* Durable when done: O_DIRECT descriptors with RWF_DSYNC; others are written and then fdatasynced.
  * `bytes` and `offset` are multiples of 4096, `buffer` is aligned to it. A short write counts as -EIO.
  * With `durable` false the data only goes to the kernel. */
-void io_write(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes, u64 offset, bool durable);
+void io_write(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes, u64 offset,
+              bool durable);
 /* What was written to `fd` before (its writes done) is durable when this is done: fdatasync, or fsync for a
  * directory. */
 void io_sync(struct io *io, struct io_op *op, int fd);

@@ -62,8 +62,9 @@ static void explain(i32 result, char *error, u32 error_bytes)
                  "permits io_uring_setup, io_uring_enter and io_uring_register "
                  "(docker: --security-opt seccomp=unconfined)";
     } else if (result == -ENOSYS) {
-        remedy = "the kernel, or a seccomp profile, does not offer io_uring: use Linux 6.1 or later and permit "
-                 "io_uring_setup, io_uring_enter and io_uring_register";
+        remedy =
+            "the kernel, or a seccomp profile, does not offer io_uring: use Linux 6.1 or later and permit "
+            "io_uring_setup, io_uring_enter and io_uring_register";
     } else if (result == -ENOMEM) {
         remedy = "raise the limit of locked memory: 'ulimit -l unlimited', LimitMEMLOCK=infinity in the "
                  "systemd unit, or --ulimit memlock=-1 for a container";
@@ -73,7 +74,8 @@ static void explain(i32 result, char *error, u32 error_bytes)
     struct rlimit locked = {0};
     getrlimit(RLIMIT_MEMLOCK, &locked);
     char limit[32] = "unlimited";
-    if (locked.rlim_cur != RLIM_INFINITY) snprintf(limit, sizeof limit, "%llu", (unsigned long long)locked.rlim_cur);
+    if (locked.rlim_cur != RLIM_INFINITY)
+        snprintf(limit, sizeof limit, "%llu", (unsigned long long)locked.rlim_cur);
     snprintf(error, error_bytes,
              "cannot make an io_uring: %s; kernel.io_uring_disabled is %s, Seccomp of this process is %s, "
              "RLIMIT_MEMLOCK is %s; remedy: %s",
@@ -179,7 +181,8 @@ void io_read(struct io *io, struct io_op *op, int fd, void *buffer, u32 bytes)
     io_uring_sqe_set_data(sqe, op);
 }
 
-void io_write(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes, u64 offset, bool durable)
+void io_write(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes, u64 offset,
+              bool durable)
 {
     ASSERT(bytes > 0 && bytes % 4096 == 0 && offset % 4096 == 0 && (uintptr_t)buffer % 4096 == 0);
     bool direct = durable && (fcntl(fd, F_GETFL) & O_DIRECT) != 0;
@@ -238,10 +241,14 @@ static void complete(u64 user_data, i32 result)
         op->result = result >= 0 && (u32)result < op->bytes ? -EIO : result;
         return;
     }
-    if (op->result < 0) result = op->result; /* of the write half, because of which the fdatasync was cancelled */
-    else if (op->result > 0) result = result < 0 ? result : op->result;
-    else if (op->bytes > 0 && result >= 0 && (u32)result < op->bytes) result = -EIO;
-    else if (result == -ETIME) result = 0; /* how a timeout that fired completes */
+    if (op->result < 0)
+        result = op->result; /* of the write half, because of which the fdatasync was cancelled */
+    else if (op->result > 0)
+        result = result < 0 ? result : op->result;
+    else if (op->bytes > 0 && result >= 0 && (u32)result < op->bytes)
+        result = -EIO;
+    else if (result == -ETIME)
+        result = 0; /* how a timeout that fired completes */
     op->busy = false;
     op->done(op, result);
 }
@@ -271,9 +278,12 @@ static u32 reap(struct io *io)
 u32 io_run(struct io *io, bool wait)
 {
     i32 result;
-    if (wait) result = io_uring_submit_and_wait(&io->ring, 1);
-    else if (io->deferred) result = io_uring_submit_and_get_events(&io->ring);
-    else result = io_uring_submit(&io->ring);
+    if (wait)
+        result = io_uring_submit_and_wait(&io->ring, 1);
+    else if (io->deferred)
+        result = io_uring_submit_and_get_events(&io->ring);
+    else
+        result = io_uring_submit(&io->ring);
     /* Full or interrupted: what has arrived is reaped, the rest is submitted in the next run. */
     ASSERT(result >= 0 || result == -EINTR || result == -EBUSY || result == -EAGAIN || result == -ETIME);
     return reap(io);

@@ -15,7 +15,7 @@
 #include "port/io.h"
 
 #define STORE_FORMAT_VERSION 1u
-#define STORE_TABLES_MAX 32u
+#define STORE_TABLES_MAX     32u
 
 struct store;
 
@@ -69,5 +69,7 @@ i32 store_event_last(struct store *store, u64 *seq);
 i32 store_archived_read(struct store *store, u64 ticket, u64 *event_seq);
 /* Pages in use, in bytes. */
 u64 store_bytes(struct store *store);
+/* What can still be written to its disk. */
+u64 store_disk_room(struct store *store);
 
 #endif

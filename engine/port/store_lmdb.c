@@ -4,7 +4,8 @@
  * (first seq -> checksum and whole event records), archived (ticket -> seq) and root (0 -> the root and its
  * checksum). Nearly all values stay below 2038 bytes, so that two fit on a page and no overflow pages have to
  * be found in one piece; only an event with a long text has a value of its own above that. A table has a
- * database of its own so that its new chunks are appended: that fills pages, and inserting leaves them half empty.
+ * database of its own so that its new chunks are appended: that fills pages, and inserting leaves them half
+ * empty.
  *
  * The write transaction belongs to the helper thread; the loop's thread has one read transaction, renewed for
  * each call. Jobs cross between them through two lists under one mutex; an eventfd wakes the loop.
@@ -18,16 +19,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "port/file.h"
 
-#define MAP_BYTES_MAX (1ull << 40)
-#define MAP_BYTES_MIN (1ull << 28)
+#define MAP_BYTES_MAX   (1ull << 40)
+#define MAP_BYTES_MIN   (1ull << 28)
 #define VALUE_BYTES_MAX 2016u /* with key and node header below LMDB's limit of 2038 */
-#define ROOT_KEY 0u
-#define DATABASES_MAX (STORE_TABLES_MAX + 3u)
+#define ROOT_KEY        0u
+#define DATABASES_MAX   (STORE_TABLES_MAX + 3u)
 
 struct store_jobs {
     struct store_job *first;
@@ -83,8 +85,10 @@ static MDB_val value_of(const void *data, u64 bytes)
 static void jobs_push(struct store_jobs *jobs, struct store_job *job)
 {
     job->next = NULL;
-    if (jobs->last == NULL) jobs->first = job;
-    else jobs->last->next = job;
+    if (jobs->last == NULL)
+        jobs->first = job;
+    else
+        jobs->last->next = job;
     jobs->last = job;
 }
 
@@ -154,7 +158,8 @@ static i32 write_chunks(struct store *store, const struct store_job *job)
     struct table_cursor cursor = {0};
     i32 result = 0;
     for (u64 at = 0; at < job->bytes && result == 0;) {
-        const struct store_chunk *head = (const struct store_chunk *)(const void *)((const u8 *)job->data + at);
+        const struct store_chunk *head =
+            (const struct store_chunk *)(const void *)((const u8 *)job->data + at);
         u64 bytes = sizeof *head + round_up(head->bytes, 8);
         ASSERT(head->table < STORE_TABLES_MAX);
         ASSERT(head->bytes <= VALUE_BYTES_MAX - sizeof *head && at + bytes <= job->bytes);
@@ -300,7 +305,8 @@ static void *helper_main(void *owner)
     struct store *store = owner;
     pthread_mutex_lock(&store->mutex);
     for (;;) {
-        while (!store->stopping && store->queued.first == NULL) pthread_cond_wait(&store->wanted, &store->mutex);
+        while (!store->stopping && store->queued.first == NULL)
+            pthread_cond_wait(&store->wanted, &store->mutex);
         if (store->stopping) break;
         struct store_job *job = jobs_pop(&store->queued);
         pthread_mutex_unlock(&store->mutex);
@@ -408,8 +414,10 @@ static i32 databases_open(struct store *store, bool write)
     if (code == 0) code = mdb_dbi_open(txn, "events", flags, &store->events);
     if (code == 0) code = mdb_dbi_open(txn, "archived", flags, &store->archived);
     if (code == 0) code = mdb_dbi_open(txn, "root", flags, &store->root);
-    if (code == 0) code = mdb_txn_commit(txn);
-    else mdb_txn_abort(txn);
+    if (code == 0)
+        code = mdb_txn_commit(txn);
+    else
+        mdb_txn_abort(txn);
     if (code != 0) return result_of(code);
     code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->reader);
     if (code == 0) mdb_txn_reset(store->reader);
@@ -491,9 +499,12 @@ i32 store_root_read(struct store *store, struct store_root *root)
     MDB_val key = value_of(&number, sizeof number), value;
     int code = mdb_get(store->reader, store->root, &key, &value);
     struct root_value stored;
-    if (code == MDB_NOTFOUND) result = 1;
-    else if (code != 0) result = result_of(code);
-    else if (value.mv_size != sizeof stored) result = -EIO;
+    if (code == MDB_NOTFOUND)
+        result = 1;
+    else if (code != 0)
+        result = result_of(code);
+    else if (value.mv_size != sizeof stored)
+        result = -EIO;
     else {
         memcpy(&stored, value.mv_data, sizeof stored);
         if (stored.checksum != hash64(&stored.root, sizeof stored.root, ROOT_KEY)) result = -EIO;
@@ -503,10 +514,12 @@ i32 store_root_read(struct store *store, struct store_root *root)
     return result;
 }
 
-static i32 chunk_check(u32 table, const MDB_val *key, const MDB_val *value, struct store_chunk *head, u8 *rows)
+static i32 chunk_check(u32 table, const MDB_val *key, const MDB_val *value, struct store_chunk *head,
+                       u8 *rows)
 {
     u64 number;
-    if (key->mv_size != sizeof number || value->mv_size < sizeof *head || value->mv_size > VALUE_BYTES_MAX) return -EIO;
+    if (key->mv_size != sizeof number || value->mv_size < sizeof *head || value->mv_size > VALUE_BYTES_MAX)
+        return -EIO;
     memcpy(&number, key->mv_data, sizeof number);
     memcpy(head, value->mv_data, sizeof *head);
     memcpy(rows, (const u8 *)value->mv_data + sizeof *head, value->mv_size - sizeof *head);
@@ -516,7 +529,8 @@ static i32 chunk_check(u32 table, const MDB_val *key, const MDB_val *value, stru
 }
 
 /* Stops at the first non-zero answer of `fn`. */
-static i32 table_each(MDB_cursor *cursor, u32 table, store_chunk_fn *fn, void *owner, char *error, u32 error_bytes)
+static i32 table_each(MDB_cursor *cursor, u32 table, store_chunk_fn *fn, void *owner, char *error,
+                      u32 error_bytes)
 {
     MDB_val key, value;
     i32 result = 0;
@@ -526,16 +540,18 @@ static i32 table_each(MDB_cursor *cursor, u32 table, store_chunk_fn *fn, void *o
         _Alignas(16) u8 rows[VALUE_BYTES_MAX];
         result = chunk_check(table, &key, &value, &head, rows);
         if (result < 0) {
-            snprintf(error, error_bytes,
-                     "the store is damaged: chunk %u of table %u does not verify; remedy: start from a backup",
-                     head.chunk, table);
+            snprintf(
+                error, error_bytes,
+                "the store is damaged: chunk %u of table %u does not verify; remedy: start from a backup",
+                head.chunk, table);
             return result;
         }
         result = fn(owner, table, head.chunk, rows, head.bytes);
         if (result == 0) code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     if (result != 0 || code == MDB_NOTFOUND) return result;
-    snprintf(error, error_bytes, "cannot read the store: %s; remedy: start from a backup", strerror(-result_of(code)));
+    snprintf(error, error_bytes, "cannot read the store: %s; remedy: start from a backup",
+             strerror(-result_of(code)));
     return result_of(code);
 }
 
@@ -559,7 +575,8 @@ i32 store_chunks_each(struct store *store, store_chunk_fn *fn, void *owner, char
 static i32 pack_check(const MDB_val *key, const MDB_val *value, const u8 **events, u64 *bytes)
 {
     u64 seq, checksum;
-    if (key->mv_size != sizeof seq || value->mv_size < sizeof checksum + sizeof(struct tkd_prefix)) return -EIO;
+    if (key->mv_size != sizeof seq || value->mv_size < sizeof checksum + sizeof(struct tkd_prefix))
+        return -EIO;
     memcpy(&seq, key->mv_data, sizeof seq);
     memcpy(&checksum, value->mv_data, sizeof checksum);
     *events = (const u8 *)value->mv_data + sizeof checksum;
@@ -652,11 +669,15 @@ i32 store_event_read(struct store *store, u64 seq, void *buffer, u32 bytes_max)
     u64 at = 0;
     while (result == 0) {
         u32 size = bytes - at < sizeof(struct tkd_prefix) + sizeof(u64) ? 0 : event_size(events + at);
-        if (at == bytes) result = 1;
-        else if (size < sizeof(struct tkd_prefix) || size > bytes - at) result = -EIO;
+        if (at == bytes)
+            result = 1;
+        else if (size < sizeof(struct tkd_prefix) || size > bytes - at)
+            result = -EIO;
         else if (event_seq(events + at) == seq) {
-            if (size > bytes_max) result = -EMSGSIZE;
-            else memcpy(buffer, events + at, size);
+            if (size > bytes_max)
+                result = -EMSGSIZE;
+            else
+                memcpy(buffer, events + at, size);
             break;
         }
         at += size;
@@ -675,11 +696,14 @@ i32 store_event_last(struct store *store, u64 *seq)
     int code = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
     const u8 *events = NULL;
     u64 bytes = 0;
-    if (code != MDB_NOTFOUND) result = code == 0 ? pack_check(&key, &value, &events, &bytes) : result_of(code);
+    if (code != MDB_NOTFOUND)
+        result = code == 0 ? pack_check(&key, &value, &events, &bytes) : result_of(code);
     for (u64 at = 0; result == 0 && at < bytes;) {
         u32 size = bytes - at < sizeof(struct tkd_prefix) + sizeof(u64) ? 0 : event_size(events + at);
-        if (size < sizeof(struct tkd_prefix) || size > bytes - at) result = -EIO;
-        else *seq = event_seq(events + at);
+        if (size < sizeof(struct tkd_prefix) || size > bytes - at)
+            result = -EIO;
+        else
+            *seq = event_seq(events + at);
         at += size;
     }
     read_end(store, cursor);
@@ -692,10 +716,14 @@ i32 store_archived_read(struct store *store, u64 ticket, u64 *seq)
     if (result < 0) return result;
     MDB_val key = value_of(&ticket, sizeof ticket), value;
     int code = mdb_get(store->reader, store->archived, &key, &value);
-    if (code == MDB_NOTFOUND) result = 1;
-    else if (code != 0) result = result_of(code);
-    else if (value.mv_size != sizeof *seq) result = -EIO;
-    else memcpy(seq, value.mv_data, sizeof *seq);
+    if (code == MDB_NOTFOUND)
+        result = 1;
+    else if (code != 0)
+        result = result_of(code);
+    else if (value.mv_size != sizeof *seq)
+        result = -EIO;
+    else
+        memcpy(seq, value.mv_data, sizeof *seq);
     read_end(store, NULL);
     return result;
 }
@@ -706,4 +734,12 @@ u64 store_bytes(struct store *store)
     MDB_stat status;
     if (mdb_env_info(store->env, &info) != 0 || mdb_env_stat(store->env, &status) != 0) return 0;
     return ((u64)info.me_last_pgno + 1) * status.ms_psize;
+}
+
+u64 store_disk_room(struct store *store)
+{
+    mdb_filehandle_t fd;
+    struct statvfs status;
+    if (mdb_env_get_fd(store->env, &fd) != 0 || fstatvfs(fd, &status) != 0) return 0;
+    return (u64)status.f_bavail * status.f_frsize;
 }

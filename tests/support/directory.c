@@ -23,10 +23,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
     return remove(path);
 }
 
-void directory_remove(const char *path)
-{
-    ASSERT(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
-}
+void directory_remove(const char *path) { ASSERT(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0); }
 
 u8 *file_slurp(const char *path, u64 *bytes)
 {

@@ -45,11 +45,11 @@ void house_destroy(struct house *house)
 
 i32 house_open(struct house *house)
 {
-    i32 result = recovery_open(&house->recovery, &house->config, house->io, house->error, sizeof house->error);
+    i32 result =
+        recovery_open(&house->recovery, &house->config, house->io, house->error, sizeof house->error);
     if (result < 0) return result;
-    house->checkpoint =
-        checkpoint_create(house->recovery.state, house->recovery.wal, house->recovery.store, house->io,
-                          &house->recovery.root, &house->checkpointing);
+    house->checkpoint = checkpoint_create(house->recovery.state, house->recovery.wal, house->recovery.store,
+                                          house->io, &house->recovery.root, &house->checkpointing);
     ASSERT(house->checkpoint != NULL);
     /* The script goes on behind what was recovered. */
     house->acknowledged_op = state_op(house->recovery.state);
@@ -120,10 +120,7 @@ bool house_feed(struct house *house, const struct rig *rig, u32 commands)
     return at < rig->log_used;
 }
 
-static void on_checkpoint(struct checkpoint_request *request, i32 result)
-{
-    *(i32 *)request->owner = result;
-}
+static void on_checkpoint(struct checkpoint_request *request, i32 result) { *(i32 *)request->owner = result; }
 
 i32 house_checkpoint(struct house *house, const char *backup)
 {
@@ -135,10 +132,7 @@ i32 house_checkpoint(struct house *house, const char *backup)
     return result;
 }
 
-u64 house_digest(const struct house *house)
-{
-    return state_digest(house->recovery.state, true);
-}
+u64 house_digest(const struct house *house) { return state_digest(house->recovery.state, true); }
 
 void house_check_events(struct house *house)
 {

@@ -1,5 +1,5 @@
-/* A desk on a data directory, driven by the commands of a rig: log, state, store and checkpoint together, with
- * a loop as small as possible. */
+/* A desk on a data directory, driven by the commands of a rig: log, state, store and checkpoint together,
+ * with a loop as small as possible. */
 #ifndef SUPPORT_HOUSE_H
 #define SUPPORT_HOUSE_H
 

@@ -6,10 +6,7 @@
 #include "core/frame.h"
 #include "tests/support/directory.h"
 
-static void on_durable(void *owner)
-{
-    ((struct log_fixture *)owner)->durable_calls++;
-}
+static void on_durable(void *owner) { ((struct log_fixture *)owner)->durable_calls++; }
 
 static void on_failed(void *owner, const char *what)
 {
@@ -82,8 +79,11 @@ const struct tkd_frame *log_frame(u64 op)
     struct tkd_frame *frame = (struct tkd_frame *)(void *)bytes;
     u32 body = (u32)(op * 2654435761u % 1000) * 8;
     for (u32 i = 0; i < body; i++) bytes[TKD_FRAME_BYTES + i] = (u8)(op * 31 + i * 7);
-    *frame = (struct tkd_frame){
-        .magic = TKD_MAGIC, .version = 1, .op = TKD_OP_TICKET_CREATE, .size = TKD_FRAME_BYTES + body, .seq = op};
+    *frame = (struct tkd_frame){.magic = TKD_MAGIC,
+                                .version = 1,
+                                .op = TKD_OP_TICKET_CREATE,
+                                .size = TKD_FRAME_BYTES + body,
+                                .seq = op};
     frame_seal(frame);
     return frame;
 }

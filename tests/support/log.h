@@ -5,7 +5,7 @@
 #include "durable/wal.h"
 
 #define LOG_STORE_ID 77u
-#define LOG_MACHINE 3u
+#define LOG_MACHINE  3u
 
 struct log_fixture {
     char root[4096];      /* of the test */

@@ -5,23 +5,27 @@
 
 #define RIG_LOG_BYTES ((u64)256 << 20)
 
+struct state *rig_state_create(const struct rig *rig, void **memory)
+{
+    *memory = mmap(NULL, rig->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ASSERT(*memory != MAP_FAILED);
+    return state_create(&rig->config, *memory);
+}
+
 static void rig_map(struct rig *rig)
 {
     rig->memory_bytes = state_bytes(&rig->config);
-    rig->memory = mmap(NULL, rig->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                       -1, 0);
-    ASSERT(rig->memory != MAP_FAILED);
-    rig->state = state_create(&rig->config, rig->memory);
+    rig->state = rig_state_create(rig, &rig->memory);
     char error[256];
     ASSERT(state_loaded(rig->state, 0, 0, 0, error, sizeof error));
 }
 
-struct rig *rig_create(void)
+static struct rig *rig_with_budget(u64 memory_bytes)
 {
     struct rig *rig = calloc(1, sizeof *rig);
     ASSERT(rig != NULL);
     rig->config = (struct state_config){.store_id = 7,
-                                        .memory_bytes = (u64)64 << 20,
+                                        .memory_bytes = memory_bytes,
                                         .event_ring_bytes = (u64)64 << 20,
                                         .virtual_clock = true};
     rig->frame_bytes = malloc(TKD_FRAME_BYTES_MAX);
@@ -32,6 +36,9 @@ struct rig *rig_create(void)
     rig_map(rig);
     return rig;
 }
+
+struct rig *rig_create(void) { return rig_with_budget((u64)64 << 20); }
+struct rig *rig_create_small(void) { return rig_with_budget(1); }
 
 void rig_destroy(struct rig *rig)
 {
@@ -126,20 +133,33 @@ enum tkd_status rig_run(struct rig *rig)
     return status;
 }
 
+void rig_replay_into(const struct rig *rig, struct state *state, u64 log_at)
+{
+    static struct tkd_result results[TKD_RECORDS_MAX];
+    for (u64 at = log_at; at < rig->log_used;) {
+        u64 head[2];
+        memcpy(head, rig->log + at, sizeof head);
+        struct command command = {.op = state_op(state) + 1,
+                                  .time_ms = head[0],
+                                  .frame = (const struct tkd_frame *)(rig->log + at + sizeof head)};
+        state_apply(state, &command, results);
+        event_stored(state_events(state), state_events(state)->seq_next - 1);
+        at += sizeof head + head[1];
+    }
+}
+
+void rig_adopt(struct rig *rig, struct state *state, void *memory)
+{
+    munmap(rig->memory, rig->memory_bytes);
+    rig->memory = memory;
+    rig->state = state;
+}
+
 void rig_replay(struct rig *rig)
 {
     munmap(rig->memory, rig->memory_bytes);
     rig_map(rig);
-    for (u64 at = 0; at < rig->log_used;) {
-        u64 head[2];
-        memcpy(head, rig->log + at, sizeof head);
-        struct command command = {.op = state_op(rig->state) + 1,
-                                  .time_ms = head[0],
-                                  .frame = (const struct tkd_frame *)(rig->log + at + sizeof head)};
-        state_apply(rig->state, &command, rig->results);
-        event_stored(state_events(rig->state), state_events(rig->state)->seq_next - 1);
-        at += sizeof head + head[1];
-    }
+    rig_replay_into(rig, rig->state, 0);
 }
 
 static u32 ids_bytes(const u16 *ids)

@@ -20,9 +20,17 @@ struct rig {
 };
 
 struct rig *rig_create(void);
+/* With as few rows in every table as there can be. */
+struct rig *rig_create_small(void);
 void rig_destroy(struct rig *rig);
 /* Drops the memory and replays the whole log into a new state. */
 void rig_replay(struct rig *rig);
+/* A second state of the same configuration, empty and not loaded yet, in `*memory` of rig->memory_bytes. */
+struct state *rig_state_create(const struct rig *rig, void **memory);
+/* Applies the log from this position on to a state. */
+void rig_replay_into(const struct rig *rig, struct state *state, u64 log_at);
+/* Goes on with another state, as after a restart. */
+void rig_adopt(struct rig *rig, struct state *state, void *memory);
 
 /* One frame: begin, add records, then run: PULSEs that are due, admission, apply. */
 void rig_begin(struct rig *rig, u16 op);

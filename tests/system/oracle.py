@@ -159,8 +159,8 @@ def generate(seed, tickets, queues=9, agents=17):
             key = "k-%d-%d" % (seed, made)
             line = {"at": at, "key": key, "do": "create", "queue": chance.choice(queue_names),
                     "priority": chance.choice(list(TARGET_MS)), "channel": chance.choice(["phone", "web", "邮件"]),
-                    "customer": "customer %d" % chance.randrange(tickets // 2 + 1), "category": "C%d" % chance.randrange(5),
-                    "subject": "主题 " + key}
+                    "customer": "customer %d" % chance.randrange(tickets // 2 + 1),
+                    "category": "C%d" % chance.randrange(5), "subject": "主题 " + key}
             alive.append({"key": key, "state": "open", "agent": None, "left": chance.randrange(1, 25)})
             made += 1
         else:
@@ -179,8 +179,6 @@ def generate(seed, tickets, queues=9, agents=17):
                 line["priority"] = chance.choice(list(TARGET_MS))
             if do == "note":
                 line["text"] = "备注 \"%d\"" % len(lines)
-            if do == "reopen":
-                pass
             ticket["state"] = NEXT.get(do, ticket["state"])
             ticket["left"] -= 1
             if ticket["left"] == 0:

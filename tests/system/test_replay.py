@@ -30,7 +30,7 @@ def summary(server):
 
 def digest(server):
     """Of what the desk is, however the commands were packed and sent."""
-    return [row["value"] for row in server.json("digest") if row["name"] == "digest"]
+    return server.json("digest")[0]["digest"]
 
 
 def applied(server):
@@ -135,8 +135,8 @@ class Log:
         again = Replay(server)
         again.feed(self.text)
         code, out, error = again.end()
-        check("%s: a second run goes on behind the first" % self.name, code == 0 and "going on behind the" in error, out,
-              error)
+        check("%s: a second run goes on behind the first" % self.name, code == 0 and "going on behind the" in error,
+              out, error)
         self.compare("the report is right after kill -9 of the tool", server)
         check("%s: the digest is that of one run" % self.name, digest(server) == self.digest)
         server.kill()

@@ -174,15 +174,9 @@ static void mode_runs(enum wal_durability mode)
     cr_assert_eq(house_digest(&house), digest);
 }
 
-Test(checkpoint, with_interval_durability)
-{
-    mode_runs(WAL_INTERVAL);
-}
+Test(checkpoint, with_interval_durability) { mode_runs(WAL_INTERVAL); }
 
-Test(checkpoint, with_durability_off)
-{
-    mode_runs(WAL_OFF);
-}
+Test(checkpoint, with_durability_off) { mode_runs(WAL_OFF); }
 
 Test(checkpoint, events_are_stored_when_they_have_waited)
 {
@@ -202,6 +196,29 @@ Test(checkpoint, events_are_stored_when_they_have_waited)
     house_kill(&house);
     reopen();
     cr_assert_eq(house_digest(&house), digest);
+}
+
+Test(checkpoint, a_full_disk_is_seen_before_the_store_is_written)
+{
+    script(100, 13);
+    house.checkpointing.disk_room_bytes = 1ull << 60;
+    house_kill(&house);
+    reopen();
+    cr_assert_not(checkpoint_full(house.checkpoint));
+    feed_all(10);
+    while (!checkpoint_full(house.checkpoint)) house_turn(&house, true);
+    cr_assert_eq(house_checkpoint(&house, NULL), -ENOSPC);
+    u64 last, digest = house_digest(&house);
+    cr_assert_eq(store_event_last(house.recovery.store, &last), 0);
+    cr_assert_eq(last, 0);
+    cr_assert_str_empty(house.failure);
+    /* When there is room again, the log has everything. */
+    house.checkpointing.disk_room_bytes = 1;
+    house_kill(&house);
+    reopen();
+    cr_assert_eq(house_digest(&house), digest);
+    cr_assert_eq(house_checkpoint(&house, NULL), 0);
+    cr_assert_not(checkpoint_full(house.checkpoint));
 }
 
 /* ---- Backups ---- */
@@ -237,9 +254,15 @@ Test(checkpoint, names_of_backups_are_checked)
 {
     script(3, 11);
     feed_all(10);
-    const char *bad[] = {".", "..", ".hidden", "a/b", "a b", "ä",
+    const char *bad[] = {".",
+                         "..",
+                         ".hidden",
+                         "a/b",
+                         "a b",
+                         "ä",
                          "12345678901234567890123456789012345678901234567890123456789012345"};
-    for (u32 i = 0; i < ARRAY_COUNT(bad); i++) cr_assert_eq(house_checkpoint(&house, bad[i]), -EINVAL, "%s", bad[i]);
+    for (u32 i = 0; i < ARRAY_COUNT(bad); i++)
+        cr_assert_eq(house_checkpoint(&house, bad[i]), -EINVAL, "%s", bad[i]);
     cr_assert_eq(file_exists(house.backups), 0);
 }
 

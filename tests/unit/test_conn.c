@@ -22,7 +22,7 @@ static void teardown(void)
         if (conns.slots[i].phase != CONN_FREE) conn_close(&conns.slots[i]);
     }
     while (conns.count > 0) io_run(io, true);
-    cr_assert_eq(conns.quota.used_bytes, 0);
+    cr_assert_eq(conns.in_quota.used_bytes + conns.out_quota.used_bytes, 0);
     conns_destroy(&conns);
     io_destroy(io);
 }
@@ -58,10 +58,10 @@ static struct conn *next_ready(void)
 
 static void answer(struct conn *conn, const char *text, u32 bytes)
 {
-    u8 *at = outbox_reserve(&conn->out, &conns.quota, bytes);
+    u8 *at = outbox_reserve(&conn->out, &conns.out_quota, bytes);
     cr_assert_not_null(at);
     memcpy(at, text, bytes);
-    outbox_commit(&conn->out, &conns.quota, bytes);
+    outbox_commit(&conn->out, &conns.out_quota, bytes);
 }
 
 Test(conn, frames_arrive_and_released_answers_leave)
@@ -189,9 +189,9 @@ Test(conn, attaching_fences_the_one_who_had_the_session)
 Test(conn, who_waits_for_memory_is_fed_when_some_comes_back)
 {
     int peer;
-    u64 taken = conns.quota.max_bytes;
+    u64 taken = conns.in_quota.max_bytes;
     struct conn *conn = connect_pair(&peer);
-    cr_assert(quota_take(&conns.quota, taken));
+    cr_assert(quota_take(&conns.in_quota, taken));
     static union {
         struct tkd_frame header;
         _Alignas(8) u8 bytes[65536];
@@ -206,7 +206,7 @@ Test(conn, who_waits_for_memory_is_fed_when_some_comes_back)
     conn_continue(conn);
     conns_feed(&conns);
     cr_assert_not(list_empty(&conns.starved));
-    quota_give(&conns.quota, taken);
+    quota_give(&conns.in_quota, taken);
     conns_feed(&conns);
     cr_assert(list_empty(&conns.starved));
     while (!inbox_frame(&conn->in, &status)) {
@@ -229,16 +229,16 @@ Test(conn, a_silent_one_that_holds_memory_goes_when_others_need_it)
     cr_assert_eq(next_ready(), silent);
     cr_assert_null(inbox_frame(&silent->in, &status));
     conn_continue(silent);
-    cr_assert_gt(conns.quota.used_bytes, 0);
+    cr_assert_gt(conns.in_quota.used_bytes, 0);
     conns.now_ms += CONN_SILENT_MS;
     conns_tick(&conns);
     cr_assert_eq(silent->phase, CONN_OPEN, "nobody needs it");
-    cr_assert_not(quota_has(&conns.quota, conns.quota.max_bytes));
+    cr_assert_not(quota_has(&conns.in_quota, conns.in_quota.max_bytes));
     conns_tick(&conns);
     cr_assert_eq(silent->phase, CONN_CLOSING);
     cr_assert_eq(idle->phase, CONN_OPEN);
     while (conns.count > 1) io_run(io, true);
-    cr_assert_eq(conns.quota.used_bytes, 0);
+    cr_assert_eq(conns.in_quota.used_bytes, 0);
     close(peers[0]);
     close(peers[1]);
 }

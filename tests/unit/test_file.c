@@ -10,15 +10,9 @@
 
 static char directory[4096];
 
-static void setup(void)
-{
-    directory_make(directory);
-}
+static void setup(void) { directory_make(directory); }
 
-static void teardown(void)
-{
-    directory_remove(directory);
-}
+static void teardown(void) { directory_remove(directory); }
 
 TestSuite(file, .init = setup, .fini = teardown);
 

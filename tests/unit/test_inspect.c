@@ -10,15 +10,9 @@
 
 static struct log_fixture log_;
 
-static void setup(void)
-{
-    log_setup(&log_);
-}
+static void setup(void) { log_setup(&log_); }
 
-static void teardown(void)
-{
-    log_teardown(&log_);
-}
+static void teardown(void) { log_teardown(&log_); }
 
 TestSuite(inspect, .init = setup, .fini = teardown);
 

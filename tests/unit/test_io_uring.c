@@ -131,7 +131,8 @@ static void write_and_read_back(bool direct_wanted, bool durable)
     char path[4096];
     cr_assert_eq(file_join(path, directory, "data"), 0);
     bool direct;
-    i32 fd = direct_wanted ? file_open(path, true, true, &direct) : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    i32 fd =
+        direct_wanted ? file_open(path, true, true, &direct) : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     cr_assert_geq(fd, 0);
     u8 *buffer = file_buffer(8192);
     memset(buffer, 0xab, 8192);
@@ -150,15 +151,9 @@ static void write_and_read_back(bool direct_wanted, bool durable)
     close(fd);
 }
 
-Test(io, writes_with_dsync)
-{
-    write_and_read_back(true, true);
-}
+Test(io, writes_with_dsync) { write_and_read_back(true, true); }
 
-Test(io, writes_without_durability)
-{
-    write_and_read_back(true, false);
-}
+Test(io, writes_without_durability) { write_and_read_back(true, false); }
 
 Test(io, writes_and_syncs_where_there_is_no_direct_io)
 {

@@ -45,10 +45,7 @@ static void expect_refusal(i32 result, const char *reason)
 }
 
 /* The root as a commit of another program would have left it. */
-static void job_done(struct store_job *job, i32 result)
-{
-    *(i32 *)job->owner = result;
-}
+static void job_done(struct store_job *job, i32 result) { *(i32 *)job->owner = result; }
 
 static void root_change(void (*change)(struct store_root *root))
 {
@@ -66,20 +63,11 @@ static void root_change(void (*change)(struct store_root *root))
     store_close(store);
 }
 
-static void newer_format(struct store_root *root)
-{
-    root->format_version++;
-}
+static void newer_format(struct store_root *root) { root->format_version++; }
 
-static void newer_machine(struct store_root *root)
-{
-    root->machine_version++;
-}
+static void newer_machine(struct store_root *root) { root->machine_version++; }
 
-static void other_chain(struct store_root *root)
-{
-    root->log_checksum ^= 1;
-}
+static void other_chain(struct store_root *root) { root->log_checksum ^= 1; }
 
 Test(recovery, a_second_process_is_told_who_holds_it)
 {

@@ -10,15 +10,9 @@
 
 static struct log_fixture log_;
 
-static void setup(void)
-{
-    log_setup(&log_);
-}
+static void setup(void) { log_setup(&log_); }
 
-static void teardown(void)
-{
-    log_teardown(&log_);
-}
+static void teardown(void) { log_teardown(&log_); }
 
 TestSuite(scan, .init = setup, .fini = teardown);
 
@@ -34,10 +28,7 @@ static void load(u64 segment)
     image = file_slurp(path, &image_bytes);
 }
 
-static void store(void)
-{
-    file_spill(path, image, image_bytes);
-}
+static void store(void) { file_spill(path, image, image_bytes); }
 
 struct found {
     u64 offset;

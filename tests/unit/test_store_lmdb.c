@@ -38,10 +38,7 @@ TestSuite(store, .init = setup, .fini = teardown);
 
 /* ---- Jobs ---- */
 
-static void job_done(struct store_job *job, i32 result)
-{
-    *(i32 *)job->owner = result;
-}
+static void job_done(struct store_job *job, i32 result) { *(i32 *)job->owner = result; }
 
 static i32 run(struct store_job job)
 {
@@ -55,7 +52,8 @@ static i32 run(struct store_job job)
 
 static i32 commit(u64 op)
 {
-    return run((struct store_job){.kind = STORE_COMMIT, .root = {.op = op, .store_id = 9, .format_version = 1}});
+    return run(
+        (struct store_job){.kind = STORE_COMMIT, .root = {.op = op, .store_id = 9, .format_version = 1}});
 }
 
 static u32 chunk_add(u8 *buffer, u32 used, u32 table, u32 chunk, u8 fill, u32 bytes)

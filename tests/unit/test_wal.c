@@ -11,15 +11,9 @@
 
 static struct log_fixture log_;
 
-static void setup(void)
-{
-    log_setup(&log_);
-}
+static void setup(void) { log_setup(&log_); }
 
-static void teardown(void)
-{
-    log_teardown(&log_);
-}
+static void teardown(void) { log_teardown(&log_); }
 
 TestSuite(wal, .init = setup, .fini = teardown);
 
@@ -203,10 +197,7 @@ static void mode_writes_and_replays(enum wal_durability mode)
     reopen_expecting(0, 900);
 }
 
-Test(wal, interval_mode)
-{
-    mode_writes_and_replays(WAL_INTERVAL);
-}
+Test(wal, interval_mode) { mode_writes_and_replays(WAL_INTERVAL); }
 
 Test(wal, interval_syncs_by_itself)
 {
@@ -217,10 +208,7 @@ Test(wal, interval_syncs_by_itself)
     log_wait_mark(&log_);
 }
 
-Test(wal, off_mode)
-{
-    mode_writes_and_replays(WAL_OFF);
-}
+Test(wal, off_mode) { mode_writes_and_replays(WAL_OFF); }
 
 Test(wal, a_full_disk_shows_before_anything_is_applied)
 {

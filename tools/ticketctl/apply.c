@@ -71,8 +71,8 @@ static const struct {
 
 static void show_change(const struct ctl *ctl, const struct plan_change *change)
 {
-    printf("%s%c %s %s%s", color_on(ctl->color, actions[change->action].color), actions[change->action].sign,
-           tkd_name(TKD_ENUM_KIND, change->kind), change->name, color_off(ctl->color));
+    printf("%s%c %s%s%s%s", color_on(ctl->color, actions[change->action].color), actions[change->action].sign,
+           tkd_name(TKD_ENUM_KIND, change->kind), *change->name ? " " : "", change->name, color_off(ctl->color));
     if (change->action == PLAN_REVIVE) fputs("  (was retired)", stdout);
     if (change->members) {
         bool cut = strlen(change->members) > SHOWN_BYTES_MAX && isatty(STDOUT_FILENO);

@@ -73,12 +73,12 @@ static void read_members(struct parse *parse, struct desklog_line *line, u32 nee
     if (needs & NEEDS_QUEUE) line->queue = text_member(parse, "queue", 120, true);
     if (needs & (NEEDS_AGENT | TAKES_AGENT))
         line->agent = filled_or_null(text_member(parse, "agent", 120, needs & NEEDS_AGENT));
-    if (needs & NEEDS_TEXT) line->text = text_member(parse, "text", 262144, true);
+    if (needs & NEEDS_TEXT) line->text = text_member(parse, "text", DESKLOG_TEXT_BYTES_MAX, true);
     if (needs & NEEDS_ARRIVAL) {
         line->channel = text_member(parse, "channel", 120, true);
         line->customer = text_member(parse, "customer", 256, true);
         line->category = filled_or_null(text_member(parse, "category", 120, false));
-        line->subject = text_member(parse, "subject", 1024, false);
+        line->subject = text_member(parse, "subject", DESKLOG_TEXT_BYTES_MAX, false);
     }
     if (!(needs & (NEEDS_PRIORITY | TAKES_PRIORITY))) return;
     const char *priority = text_member(parse, "priority", 120, needs & NEEDS_PRIORITY);

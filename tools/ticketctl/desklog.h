@@ -7,6 +7,7 @@
 #include "ticketd/wire.h"
 
 #define DESKLOG_LINE_BYTES_MAX (2u << 20)
+#define DESKLOG_TEXT_BYTES_MAX 262144u
 #define DESKLOG_CREATE         0xffu /* `verb` of a create; all others are verbs of TICKET_UPDATE */
 
 /* Texts are NULL when the line does not have them; they live until desklog_clear(). */

@@ -6,7 +6,8 @@
 #include "text.h"
 #include "ticketctl.h"
 
-#define SUMMARY_COLUMN 24u
+#define SUMMARY_COLUMN   24u
+#define TEXT_COLUMNS_MAX 100u
 
 static void heading(FILE *file, const char *text, bool color)
 {
@@ -84,13 +85,38 @@ void help_group(FILE *file, const char *group, bool color)
     fprintf(file, "\n'ticketctl %s COMMAND --help' explains one of them.\n", group);
 }
 
+/* Lines end where the text says so, and between words where they would be too long. */
+static void wrapped_print(FILE *file, const char *text)
+{
+    u32 columns = terminal_columns(file);
+    if (columns == 0 || columns > TEXT_COLUMNS_MAX) columns = TEXT_COLUMNS_MAX;
+    u32 used = 0;
+    while (*text) {
+        u32 length = (u32)strcspn(text, " \n");
+        u32 width = text_width(text, length);
+        if (used > 0 && used + 1 + width > columns) {
+            fputc('\n', file);
+            used = 0;
+        }
+        if (used > 0) fputc(' ', file);
+        fwrite(text, 1, length, file);
+        used += width + (used > 0 ? 1 : 0);
+        text += length;
+        for (; *text == '\n'; text++, used = 0) fputc('\n', file);
+        if (*text == ' ') text++;
+    }
+}
+
 void help_command(FILE *file, const struct command *command, bool color)
 {
     fprintf(file, "ticketctl %s: %s\n\n", command->name, command->summary);
     heading(file, "usage", color);
     fprintf(file, "  ticketctl %s%s%s%s\n\n", command->name, *command->operands ? " " : "", command->operands,
             command->options ? " [OPTIONS]" : "");
-    if (command->about) fprintf(file, "%s\n\n", command->about);
+    if (command->about) {
+        wrapped_print(file, command->about);
+        fputs("\n\n", file);
+    }
     if (command->options) {
         heading(file, "options", color);
         options_print(file, command->options);
@@ -120,6 +146,22 @@ static void roff_text(FILE *file, const char *text)
     }
 }
 
+/* The same with lines and paragraphs that end where the text says so. */
+static void roff_paragraphs(FILE *file, const char *text)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        char *line = strndup(text, length);
+        roff_text(file, line);
+        free(line);
+        text += length;
+        size_t breaks = strspn(text, "\n");
+        if (breaks > 0) fputs(breaks > 1 ? "\n.PP\n" : "\n.br\n", file);
+        text += breaks;
+    }
+    fputc('\n', file);
+}
+
 static void roff_options(FILE *file, const struct option_info *options)
 {
     for (; options && options->name; options++) {
@@ -139,11 +181,10 @@ static void roff_command(FILE *file, const struct command *command)
 {
     fputs("ticketctl \\fB", file);
     roff_text(file, command->name);
-    fputs("\\fR ", file);
+    fputs(*command->operands ? "\\fR " : "\\fR", file);
     roff_text(file, command->operands);
     fputs(command->options ? " [\\fIOPTIONS\\fR]\n.PP\n" : "\n.PP\n", file);
-    roff_text(file, command->about ? command->about : command->summary);
-    fputc('\n', file);
+    roff_paragraphs(file, command->about ? command->about : command->summary);
     roff_options(file, command->options);
     fputs(".PP\nExample:\n.PP\n.nf\n.RS\n", file);
     roff_text(file, command->example);

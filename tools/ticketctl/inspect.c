@@ -218,7 +218,7 @@ static void show_verified(struct ctl *ctl, const struct inspection *inspection)
         {"log_commands", CELL_NUMBER}, {"op", CELL_NUMBER},     {"time", CELL_TIME},
         {"events", CELL_NUMBER},       {"digest", CELL_TEXT}};
     char digest[20];
-    snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)inspection->digest);
+    snprintf(digest, sizeof(digest), "0x%016llx", (unsigned long long)inspection->digest);
     u64 chunks = 0;
     for (u32 i = 0; i < INSPECT_TABLES_MAX; i++) chunks += inspection->tables[i].chunks;
     struct output *output = output_open(stdout, ctl->form, ctl->color, columns, 8, true);

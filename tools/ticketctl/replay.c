@@ -174,7 +174,7 @@ static int finish(struct replay *replay)
 {
     progress_clear(&replay->progress);
     int code = replay->refused || replay->malformed ? EXIT_REFUSED : EXIT_OK;
-    if (replay->halted) {
+    if (replay->halted || replay->ends_badly) {
         explain_halt(replay);
         code = replay->code;
     } else if (replay->skip > replay->read) {
@@ -252,13 +252,15 @@ static int run_replay(struct ctl *ctl, const struct args *args)
         .window = (u32)window,
         .wait_s = (u32)wait_s,
     };
-    const char *path = args->operands[0];
+    const char *path = args->operands[0], *session = args_value(args, "session");
+    if (session && (!*session || strlen(session) >= sizeof(replay.session)))
+        return usage_error(args, "the name of a session has 1 to %zu bytes", sizeof(replay.session) - 1);
     if (!logfile_open(&replay.file, path)) {
         complain("replay: %s: %s", path, strerror(errno));
         return EXIT_REFUSED;
     }
     replay.items = allocate(ITEMS_MAX * sizeof(*replay.items));
-    int code = replay_file(&replay, path, args_value(args, "session"));
+    int code = replay_file(&replay, path, session);
     release(&replay);
     return code;
 }

@@ -77,7 +77,8 @@ struct replay {
     u64 behind; /* applied although they stood behind the line that was refused */
     u64 by_status[STATUSES_MAX];
 
-    bool halted; /* no more is sent; why: */
+    bool halted;     /* no more is sent; why: */
+    bool ends_badly; /* what was read is sent, then the replay ends; why: */
     int code;
     u64 halt_line;
     char *halt_text;
@@ -89,7 +90,7 @@ static inline struct replay_item *replay_item(struct replay *replay, u64 number)
     return &replay->items[number % ITEMS_MAX];
 }
 
-/* Stops at a line; only the first call counts. `line` 0: at none. */
+/* Stops at a line at once; only the first call counts. `line` 0: at none. */
 void replay_halt(struct replay *replay, int code, u64 line, const char *text, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 /* Reads up to the end of the chunk. */

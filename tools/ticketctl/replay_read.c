@@ -8,45 +8,62 @@
 
 #define MALFORMED_SHOWN_MAX 10u
 
+static void keep_reason(struct replay *replay, int code, u64 line, const char *text, const char *reason)
+{
+    char *copy = text ? strdup(text) : NULL;
+    free(replay->halt_text);
+    replay->code = code;
+    replay->halt_line = line;
+    replay->halt_text = copy;
+    snprintf(replay->reason, sizeof(replay->reason), "%s", reason);
+}
+
 void replay_halt(struct replay *replay, int code, u64 line, const char *text, const char *format, ...)
 {
     if (replay->halted) return;
-    replay->halted = true;
-    replay->code = code;
-    replay->halt_line = line;
-    replay->halt_text = text ? strdup(text) : NULL;
+    char reason[REASON_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(replay->reason, sizeof(replay->reason), format, arguments);
+    vsnprintf(reason, sizeof(reason), format, arguments);
     va_end(arguments);
+    keep_reason(replay, code, line, text, reason);
+    replay->halted = true;
+}
+
+/* Nothing is read from here on; the lines before it are still done. */
+static void end_at_line(struct replay *replay, const char *text, const char *reason)
+{
+    keep_reason(replay, EXIT_REFUSED, replay->file.line, text, reason);
+    replay->ended = replay->ends_badly = true;
 }
 
 /* A line that is no line of a desk log. It is no record of the session. */
 static void malformed(struct replay *replay, const char *data, u32 bytes, const char *reason)
 {
-    char *text = strndup(data, bytes);
     if (!replay->keep_going) {
-        replay_halt(replay, EXIT_REFUSED, replay->file.line, text, "%s", reason);
+        char *text = strndup(data, bytes);
+        end_at_line(replay, text, reason);
+        free(text);
     } else if (replay->malformed++ < MALFORMED_SHOWN_MAX) {
         progress_clear(&replay->progress);
         complain("line %llu: %s", (unsigned long long)replay->file.line, reason);
     }
-    free(text);
 }
 
-/* The next line that is one; false: there is none, or the replay was halted. */
+/* The next line that is one; false: there is none. */
 static bool next_line(struct replay *replay, struct desklog_line *line, const char **data, u32 *bytes)
 {
     char reason[REASON_BYTES];
-    while (!replay->halted) {
+    while (!replay->ended) {
         int got = logfile_next(&replay->file, data, bytes);
         if (got == 0) {
             replay->ended = true;
             return false;
         }
         if (got < 0) {
-            replay_halt(replay, EXIT_REFUSED, replay->file.line, NULL, "%s",
-                        got == -2 ? "the line is longer than 2 MiB; is it a desk log?" : strerror(errno));
+            bool too_long = got == -2;
+            end_at_line(replay, NULL,
+                        too_long ? "the line is longer than 2 MiB; is it a desk log?" : strerror(errno));
             return false;
         }
         if (!desklog_parse(*data, *bytes, line, reason, sizeof(reason))) {

@@ -5,9 +5,10 @@
 
 #include "replay.h"
 
-#define UNKNOWN_SMALL 0xffffu /* an id that no entry has: the server says which name is unknown */
-#define UNKNOWN       0xffffffffu
-#define AGAIN_MS_MAX  500u
+#define UNKNOWN_SMALL     0xffffu /* an id that no entry has: the server says which name is unknown */
+#define UNKNOWN           0xffffffffu
+#define AGAIN_MS_MAX      500u
+#define SUBJECT_BYTES_MAX 1024u
 
 static void sleep_ms(u64 ms)
 {
@@ -77,6 +78,14 @@ static u32 agent_id(const struct replay *replay, const struct replay_item *item)
     return item->agent && !id ? UNKNOWN : id;
 }
 
+/* The begin of a subject that is too long; the whole of it then becomes the body. */
+static struct tkd_text cut(struct tkd_text text)
+{
+    text.bytes = SUBJECT_BYTES_MAX;
+    while ((text.data[text.bytes] & 0xC0) == 0x80) text.bytes--; /* not inside a character */
+    return text;
+}
+
 static int add_create(struct replay *replay, const struct replay_item *item)
 {
     struct tkd_ticket_create head = {
@@ -87,9 +96,11 @@ static int add_create(struct replay *replay, const struct replay_item *item)
         .state = TKD_STATE_OPEN,
         .no_routing = 1,
     };
-    const struct tkd_text none = {NULL, 0};
-    const struct tkd_text texts[] = {text_of(item->what.customer), none, text_of(item->what.key),
-                                     text_of(item->what.subject),  none, none};
+    const struct tkd_text none = {NULL, 0}, subject = text_of(item->what.subject);
+    bool fits = subject.bytes <= SUBJECT_BYTES_MAX;
+    const struct tkd_text texts[] = {text_of(item->what.customer), none,
+                                     text_of(item->what.key),      fits ? subject : cut(subject),
+                                     fits ? none : subject,        none};
     return tkd_add(replay->client, TKD_RECORD_ticket_create, &head, texts);
 }
 

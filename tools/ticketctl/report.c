@@ -388,8 +388,10 @@ static int summary_of_period(struct ctl *ctl, const struct args *args)
 /* Groups without a member are not sent: nothing was breached, nobody has solved anything. */
 static void groups_complete(json_t *object)
 {
-    static const char *const objects[] = {"by_command", "final_state", "final_priority", "channel", "breached_24x7"};
-    static const char *const arrays[] = {"top_queues_by_entries", "top_queues_by_solves", "top_agents_by_solves"};
+    static const char *const objects[] = {"by_command", "final_state", "final_priority", "channel",
+                                          "breached_24x7"};
+    static const char *const arrays[] = {"top_queues_by_entries", "top_queues_by_solves",
+                                         "top_agents_by_solves"};
     for (u32 i = 0; i < 5; i++) {
         if (!json_object_get(object, objects[i])) json_object_set_new(object, objects[i], json_object());
     }
@@ -440,9 +442,9 @@ const struct command command_report_summary = {
     .operands = "",
     .summary = "figures of the desk since it exists, or of a period",
     .about = "Without a period: tickets, commands, states, priorities, channels, solves, the time spent in "
-             "states,\n"
+             "states, "
              "breaches and the busiest queues and agents. With --from or --to: the desk's counters of the "
-             "period.\n"
+             "period. "
              "With --by: like 'report desk'.",
     .example =
         "ticketctl report summary\nticketctl report summary -o json\nticketctl report summary --from -7d",
@@ -456,7 +458,7 @@ const struct command command_report_summary = {
         .operands = "",                                                                                      \
         .summary = "counts and mean times by " what,                                                         \
         .about = "The table shows the mean wait for an agent, the mean time to the first reply and to the "  \
-                 "first\n"                                                                                   \
+                 "first "                                                                                    \
                  "solution, and the cards; -o json and csv have every counter. Periods are those of TZ.",    \
         .example = example_,                                                                                 \
         .options = options,                                                                                  \

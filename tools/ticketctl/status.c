@@ -80,7 +80,7 @@ const struct command command_backup = {
     .operands_max = 1,
     .summary = "copies the whole data directory while the desk runs",
     .about =
-        "The copy is made at the server, as DATA/backups/NAME (letters, digits, . _ -). It is complete: a\n"
+        "The copy is made at the server, as DATA/backups/NAME (letters, digits, . _ -). It is complete: a "
         "ticketd started with --data on it serves the desk as it stood.",
     .example = "ticketctl backup 2026-11-21",
     .run = backup_run,

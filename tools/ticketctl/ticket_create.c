@@ -113,7 +113,7 @@ const struct command command_ticket_create = {
     .name = "ticket create",
     .operands = "",
     .summary = "makes a ticket and routes it",
-    .about = "Prints the ticket's id. When a ticket with this external key is there already, the status is\n"
+    .about = "Prints the ticket's id. When a ticket with this external key is there already, the status is "
              "'exists' and the id that of the first one.",
     .example =
         "ticketctl ticket create --queue 物流 --channel phone --address 13800138000 --subject 包裹未到\n"

@@ -41,7 +41,7 @@ const struct command command_ticket_history = {
     .operands_max = 1,
     .summary = "everything that happened to a ticket, in order",
     .about = "Every event with its time, its station and who did it; a routing says why: the rule, how many "
-             "agents\n"
+             "agents "
              "were eligible, the load of the one chosen.",
     .example = "ticketctl ticket history 17\nticketctl ticket history --key 4711 --channel email -o json",
     .options = options,

@@ -110,7 +110,7 @@ const struct command command_ticket_list = {
     .operands = "",
     .summary = "tickets that match a filter, newest first",
     .about =
-        "Tickets that have left memory some time after they were closed are not listed; 'ticket show' still\n"
+        "Tickets that have left memory some time after they were closed are not listed; 'ticket show' still "
         "finds them.",
     .example =
         "ticketctl ticket list --queue 物流 --state new,open\nticketctl ticket list --breached -o json",

@@ -237,7 +237,7 @@ const struct command command_ticket_show = {
     .operands_max = 1,
     .summary = "one ticket, its clocks with the time left, and its trajectory",
     .about =
-        "The trajectory is the list of its stations: queue, handler, when it entered, was assigned and was\n"
+        "The trajectory is the list of its stations: queue, handler, when it entered, was assigned and was "
         "finished, and with which outcome.",
     .example = "ticketctl ticket show 17\nticketctl ticket show --key 4711 --channel email -o json",
     .options = options,

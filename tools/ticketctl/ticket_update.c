@@ -276,6 +276,6 @@ UPDATE(reply, "reply", "TICKET TEXT", options_text, "replies to the customer",
 UPDATE(note, "note", "TICKET TEXT", options_text, "adds an internal note",
        "TEXT '-' is read from standard input.", "ticketctl ticket note 17 '已联系承运商' --as 李雷")
 UPDATE(message, "message", "TICKET TEXT", options_text, "adds a message of the customer",
-       "A pending or resolved ticket becomes open. --channel says how it came in.\n"
+       "A pending or resolved ticket becomes open. --channel says how it came in. "
        "TEXT '-' is read from standard input.",
        "ticketctl ticket message 17 '还没有收到' --channel phone")

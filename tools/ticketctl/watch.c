@@ -274,7 +274,7 @@ const struct command command_watch = {
     .operands = "",
     .summary = "the desk's events, live",
     .about =
-        "Every event has a number, without gaps; only durable events are shown. When the connection is lost\n"
+        "Every event has a number, without gaps; only durable events are shown. When the connection is lost "
         "or the server restarts, watch comes back and goes on where it was.",
     .example = "ticketctl watch --queue 物流\nticketctl watch --from 1 --kind card -o json\n"
                "ticketctl watch --from 1 --no-follow -o csv > events.csv",
