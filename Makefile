@@ -146,7 +146,7 @@ $(BUILD)/test/%: $(BUILD)/test/%.o $(LIB)/libsupport.a $(ARCHIVES)
 test-build: all $(TEST_BINARIES) $(BUILD)/protocol
 
 test: test-build ## builds all and runs every test
-	@BUILD=$(BUILD) SANITIZE='$(SANITIZE)' OPTIMIZE='$(OPTIMIZE)' tests/run $(TEST_BINARIES)
+	@BUILD=$(BUILD) ONLY='$(ONLY)' SANITIZE='$(SANITIZE)' OPTIMIZE='$(OPTIMIZE)' tests/run $(TEST_BINARIES)
 
 asan: ## the tests with the address and undefined-behaviour sanitizers
 	+$(MAKE) BUILD=$(BUILD)/asan OPTIMIZE='-O1' \

@@ -87,8 +87,8 @@ if [[ -n $LOG ]]; then
     run report summary
 else
     run apply -f tests/data/shop.yaml | sed -n '1,4p; 5s/.*/…/p; $p'
-    say "One day, 100,000 tickets"
-    "$BIN/demo" --server "$TICKETD_SERVER" --tickets "${TICKETS:-100000}"
+    say "One day, ${TICKETS:-100000} tickets"
+    "$BIN/demo" --server "$TICKETD_SERVER" --tickets "${TICKETS:-100000}" --step "${STEP:-15}"
     reports
     say "One ticket's way"
     run ticket show 4711 || true

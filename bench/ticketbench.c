@@ -46,7 +46,7 @@ static const char help[] =
     "  --tickets N        to create (1000000)\n"
     "  --batch N          tickets a frame (1000)\n"
     "  --connections N    (4)\n"
-    "  --depth N          frames in flight on each connection (4)\n"
+    "  --depth N          frames in flight on each connection (2)\n"
     "  --rate N           tickets a second, latency counted from when a batch should have begun;\n"
     "                     without it each connection sends as fast as it is answered\n"
     "  --queues N         (64)\n"
@@ -120,7 +120,7 @@ static struct options options_parse(int argc, char **argv)
         {"body", 1, NULL, KEY_BODY},               {"durability", 1, NULL, KEY_DURABILITY},
         {"memory-budget", 1, NULL, KEY_MEMORY},    {"no-restart", 0, NULL, KEY_NO_RESTART},
         {"help", 0, NULL, KEY_HELP},               {NULL, 0, NULL, 0}};
-    struct options options = {.load = {.tickets = 1000000, .batch = 1000, .connections = 4, .depth = 4, .queues = 64,
+    struct options options = {.load = {.tickets = 1000000, .batch = 1000, .connections = 4, .depth = 2, .queues = 64,
                                        .agents = 512, .body_bytes = 64, .run = (u32)(time(NULL) % 100000)},
                               .restart = true};
     int key;

@@ -9,7 +9,7 @@ struct link {
     struct link *previous;
 };
 
-#define LIST_ENTRY(link_, type, member) ((type *)(void *)((u8 *)(link_) - offsetof(type, member)))
+#define LIST_ENTRY(link_, type, member) ((type *)(void *)((u8 *)(link_)-offsetof(type, member)))
 
 static inline void list_init(struct link *head) { head->next = head->previous = head; }
 static inline bool list_empty(const struct link *head) { return head->next == head; }
@@ -25,7 +25,10 @@ static inline void list_insert_before(struct link *at, struct link *link)
 }
 
 static inline void list_push(struct link *head, struct link *link) { list_insert_before(head, link); }
-static inline void list_push_front(struct link *head, struct link *link) { list_insert_before(head->next, link); }
+static inline void list_push_front(struct link *head, struct link *link)
+{
+    list_insert_before(head->next, link);
+}
 
 static inline void list_remove(struct link *link)
 {

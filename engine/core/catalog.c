@@ -127,8 +127,8 @@ static enum tkd_status change_check(const struct state *state, const struct chan
         return TKD_BAD_VALUE;
     if (request->capacity > CAPACITY_MAX || request->yellow_percent > 100) return TKD_BAD_VALUE;
     u16 all_states = (u16)((1u << TKD_STATE_END) - 2);
-    if ((request->states_first_reply | request->states_resolution) & ~all_states || request->states_step & ~(u64)all_states)
-        return TKD_BAD_VALUE;
+    u64 states = request->states_first_reply | request->states_resolution | request->states_step;
+    if (states & ~(u64)all_states) return TKD_BAD_VALUE;
     if (request->priorities & ~((1u << TKD_PRIORITY_END) - 2)) return TKD_BAD_VALUE;
     const u64 *ms = &request->yellow_ms;
     for (u32 i = 0; i < 11; i++)
@@ -136,7 +136,8 @@ static enum tkd_status change_check(const struct state *state, const struct chan
     u32 holder = name_find(state, change->kind, change->name, request->name_bytes);
     return holder != 0 && holder != request->id ? TKD_NAME_TAKEN : TKD_OK;
 }
-_Static_assert(offsetof(struct tkd_catalog_entry, states_step) - offsetof(struct tkd_catalog_entry, yellow_ms) == 11 * 8,
+_Static_assert(offsetof(struct tkd_catalog_entry, states_step) ==
+                   offsetof(struct tkd_catalog_entry, yellow_ms) + 11 * sizeof(u64),
                "the durations lie side by side");
 
 static bool ids_live(const struct state *state, u32 kind, const u8 *ids, u32 bytes)
@@ -413,10 +414,12 @@ void catalog_sweep(struct state *state)
 {
     struct desk *desk = desk_edit(state);
     const struct table *tickets = &state->tables[TABLE_TICKET];
-    u64 end = min_u64(desk->sweep_row + SWEEP_ROWS_MAX, (u64)tickets->row_last + 1);
-    for (u64 row = desk->sweep_row; row < end; row++)
-        if (table_used(tickets, (u32)row)) ticket_sweep(state, (u32)row);
-    desk->sweep_row = end > tickets->row_last ? 0 : end;
+    u32 row = table_next(tickets, (u32)desk->sweep_row);
+    for (u32 i = 0; i < SWEEP_ROWS_MAX && row != 0; i++) {
+        ticket_sweep(state, row);
+        row = table_next(tickets, row + 1);
+    }
+    desk->sweep_row = row;
     if (desk->sweep_row == 0) route_all(state);
 }
 

@@ -185,18 +185,32 @@ static void page_add_archived(struct page *page, u64 event_seq)
     page->count++;
 }
 
+/* The ARCHIVED event of a ticket that is not in memory, 0 = there is none. The store knows it as soon as it has
+ * the event; until then the event is one of the few behind those stored. */
+static u64 archived_event(const struct page *page, u64 ticket)
+{
+    const struct event_log *log = &page->state->events;
+    u64 event_seq;
+    if (ticket == 0 || ticket > desk_row(page->state)->tickets) return 0;
+    if (page->events->archived(page->events->owner, ticket, &event_seq) == 0) return event_seq;
+    for (u64 seq = log->seq_next - 1; seq > log->stored_seq && seq >= log->seq_first; seq--) {
+        const struct tkd_event *event = event_at(log, seq);
+        if (event->kind == TKD_EVENT_ARCHIVED && event->ticket == ticket) return seq;
+    }
+    return 0;
+}
+
 static void query_ticket_get(struct page *page, const void *record)
 {
     struct tkd_ticket_get request;
     record_head(record, &request, sizeof request);
     const char *texts = record_texts(record);
-    u64 event_seq;
     u32 row = request.ticket != 0 ? ticket_find(page->state, request.ticket)
                                   : ticket_find_key(page->state, request.channel, texts, request.receiver_bytes,
                                                     texts + request.receiver_bytes, request.key_bytes);
+    u64 event_seq = row == 0 ? archived_event(page, request.ticket) : 0;
     if (row != 0) page_add_ticket(page, row);
-    else if (request.ticket != 0 && page->events->archived(page->events->owner, request.ticket, &event_seq) == 0)
-        page_add_archived(page, event_seq);
+    else if (event_seq != 0) page_add_archived(page, event_seq);
     else page->status = TKD_NOT_FOUND;
 }
 
@@ -282,10 +296,8 @@ static bool event_touches(const struct tkd_event *event)
 
 static u64 history_begin(const struct page *page, u64 ticket)
 {
-    u64 event_seq;
     u32 row = ticket_find(page->state, ticket);
-    if (row != 0) return ticket_row(page->state, row)->last_event;
-    return page->events->archived(page->events->owner, ticket, &event_seq) == 0 ? event_seq : 0;
+    return row != 0 ? ticket_row(page->state, row)->last_event : archived_event(page, ticket);
 }
 
 static void query_history(struct page *page, const void *record)

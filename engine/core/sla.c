@@ -129,9 +129,9 @@ static u64 card_next_ms(const struct measure *measure)
 static void card_show(struct state *state, u32 row, enum tkd_clock clock, u32 card, u32 by, u64 target_ms)
 {
     static const enum stats_counter counters[TKD_CLOCK_END][TKD_CARD_END] = {
-        [TKD_CLOCK_FIRST_REPLY] = {[TKD_CARD_YELLOW] = STATS_yellow_first_reply, [TKD_CARD_RED] = STATS_red_first_reply},
-        [TKD_CLOCK_RESOLUTION] = {[TKD_CARD_YELLOW] = STATS_yellow_resolution, [TKD_CARD_RED] = STATS_red_resolution},
-        [TKD_CLOCK_STEP] = {[TKD_CARD_YELLOW] = STATS_yellow_step, [TKD_CARD_RED] = STATS_red_step},
+        [TKD_CLOCK_FIRST_REPLY] = {0, STATS_yellow_first_reply, STATS_red_first_reply},
+        [TKD_CLOCK_RESOLUTION] = {0, STATS_yellow_resolution, STATS_red_resolution},
+        [TKD_CLOCK_STEP] = {0, STATS_yellow_step, STATS_red_step},
     };
     struct tkd_event *event = event_raise(state, TKD_EVENT_CARD, row, NULL, 0);
     const struct ticket *ticket = ticket_row(state, row);

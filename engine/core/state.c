@@ -316,7 +316,8 @@ static enum tkd_status room_check(const struct state *state, const struct tkd_fr
         return TKD_WINDOW_FULL;
     bool room = true;
     if (frame->op == TKD_OP_TICKET_CREATE) {
-        room = tables_have(state, TABLE_CUSTOMER, TABLE_KEY, count) && tables_have(state, TABLE_TASK, TABLE_TASK, count);
+        room = tables_have(state, TABLE_CUSTOMER, TABLE_KEY, count);
+        room = room && tables_have(state, TABLE_TASK, TABLE_TASK, count);
         room = room && desk_row(state)->tickets + count <= state->directory_max;
     }
     if (frame->op == TKD_OP_TICKET_UPDATE) room = tables_have(state, TABLE_LABEL, TABLE_TASK, count);

@@ -119,6 +119,17 @@ void table_give(struct table *table, u32 row)
     table->rows_live--;
 }
 
+u32 table_next(const struct table *table, u32 row)
+{
+    for (u64 word = row / 64; word <= table->row_last / 64; word++) {
+        u64 bits = table->used[0][word];
+        if (word == 0) bits &= ~(u64)1; /* row 0 is nobody's */
+        if (word == row / 64) bits &= UINT64_MAX << (row % 64);
+        if (bits != 0) return (u32)(word * 64 + bit_lowest(bits));
+    }
+    return 0;
+}
+
 u32 table_chunks(const struct table *table) { return (table->row_last >> table->chunk_shift) + 1; }
 
 u32 table_chunk_bytes(const struct table *table) { return table->row_bytes << table->chunk_shift; }

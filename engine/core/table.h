@@ -25,7 +25,7 @@ struct table {
     u32 chunk_shift; /* rows a chunk, as a power of two */
     u32 rows_max;    /* rows 1..rows_max */
     u32 rows_live;
-    u32 row_last; /* nothing is used above */
+    u32 row_last; /* nothing was ever used above; depends on history, so no command's outcome may depend on it */
     u32 number;
     u64 *used[TABLE_LEVELS]; /* [0]: a bit a row that is used; [n]: a bit a word below that is full */
 };
@@ -71,6 +71,8 @@ void table_take_at(struct table *table, u32 row);
 /* Frees the row and zeroes it. */
 void table_give(struct table *table, u32 row);
 
+/* The first used row from `row` on, 0 = none. */
+u32 table_next(const struct table *table, u32 row);
 u32 table_chunks(const struct table *table); /* chunks that may hold something */
 u32 table_chunk_bytes(const struct table *table);
 const void *table_chunk(const struct table *table, u32 chunk);

@@ -11,6 +11,7 @@
 #define EVENT_FLUSH_BYTES_DEFAULT (4ull << 20)
 #define DISK_ROOM_BYTES_DEFAULT   (64ull << 20)
 #define SAVED_BYTES_SLOW          (32ull << 20)
+#define COMMIT_ROWS_BYTES         (32ull << 20)
 #define SLICE_BYTES               (1u << 20)
 #define SLICE_BYTES_MIN           4096u
 enum {
@@ -23,14 +24,11 @@ enum {
     LOG_LAG_MAX = 4, /* times log_bytes: then intake slows down */
 };
 
-enum phase {
-    PHASE_IDLE = 1,
-    PHASE_FLUSHING,   /* events up to `goal_seq` are handed over */
-    PHASE_SLICING,    /* rows are copied out and handed over */
-    PHASE_DRAINING,   /* the log and the events up to the snapshot follow */
-    PHASE_COMMITTING, /* a COMMIT is on its way */
-    PHASE_COPYING,    /* a backup is written */
-    PHASE_NAMING,     /* its name becomes durable */
+enum rows_phase {
+    ROWS_IDLE = 1,
+    ROWS_SLICING,    /* rows are copied out and handed over */
+    ROWS_DRAINING,   /* the log and the events up to the snapshot follow */
+    ROWS_COMMITTING, /* its root is on the way */
 };
 
 struct slice {
@@ -53,12 +51,12 @@ struct checkpoint {
     char *backups;
     bool failed;
     bool full; /* the disk has no room; looked at again each time the timer fires */
-    enum phase phase;
-    u32 jobs; /* in flight */
+    u32 jobs;  /* in flight */
 
     struct store_root root; /* what the store holds */
     struct store_root next; /* what the running row checkpoint will make of it */
-    bool rows;              /* the COMMIT under way carries rows */
+    enum rows_phase rows;
+    u64 rows_bytes; /* handed over since the last COMMIT */
     u64 count;
 
     /* Events: raised -> durable -> given to the store -> stored (event_log.stored_seq). */
@@ -66,14 +64,16 @@ struct checkpoint {
     u64 mark_seq; /* ... so are the events up to here */
     u64 durable_seq;
     u64 given_seq;
-    u64 goal_seq;
-    u64 waiting_since_ns; /* since when events have not been stored; 0: all are */
+    u64 goal_seq;         /* up to here they are to be given */
+    u64 waiting_since_ns; /* since when there are some beyond the goal; 0: there are none */
 
     struct slice slices[SLICES];
     u32 slice; /* being filled */
     u64 slice_used;
     struct event_job events[EVENT_JOBS];
     struct store_job commit;
+    bool committing;
+    u64 commit_seq; /* events up to here are stored when it is done */
 
     struct checkpoint_request *requests; /* in the order of their arrival */
     struct checkpoint_request *backup;   /* under way */
@@ -114,11 +114,11 @@ static struct checkpoint_request *request_covered(const struct checkpoint *check
     return request;
 }
 
-static bool request_uncovered(const struct checkpoint *checkpoint)
+static struct checkpoint_request *request_uncovered(const struct checkpoint *checkpoint)
 {
-    const struct checkpoint_request *request = checkpoint->requests;
+    struct checkpoint_request *request = checkpoint->requests;
     while (request != NULL && request->op <= checkpoint->root.op) request = request->next;
-    return request != NULL;
+    return request;
 }
 
 static bool backup_name_good(const char *name)
@@ -181,7 +181,7 @@ static void durable_advance(struct checkpoint *checkpoint)
         checkpoint->mark_seq = newest;
         if (checkpoint->mark_op <= synced_op) checkpoint->durable_seq = newest;
     }
-    if (event_log_of(checkpoint)->stored_seq >= newest)
+    if (checkpoint->goal_seq >= newest)
         checkpoint->waiting_since_ns = 0;
     else if (checkpoint->waiting_since_ns == 0)
         checkpoint->waiting_since_ns = clock_monotonic_ns();
@@ -230,48 +230,58 @@ static bool waited_long(const struct checkpoint *checkpoint)
 static bool flush_wanted(const struct checkpoint *checkpoint)
 {
     const struct event_log *log = event_log_of(checkpoint);
-    u64 unstored = event_bytes_unstored(log);
-    if (unstored == 0) return false;
-    return unstored >= checkpoint->config.event_flush_bytes || unstored >= log->ring_bytes / 2 ||
-           waited_long(checkpoint);
+    u64 waiting = log->head - event_position(log, checkpoint->goal_seq + 1);
+    if (waiting == 0) return false;
+    return waiting >= checkpoint->config.event_flush_bytes ||
+           event_bytes_unstored(log) >= log->ring_bytes / 2 || waited_long(checkpoint);
 }
 
 /* ---- Commit ---- */
-
-static void requests_grant(struct checkpoint *checkpoint)
-{
-    struct checkpoint_request *request;
-    while ((request = request_covered(checkpoint, false)) != NULL) request_finish(checkpoint, request, 0);
-}
 
 static void commit_done(struct store_job *job, i32 result)
 {
     struct checkpoint *checkpoint = job->owner;
     checkpoint->jobs--;
+    checkpoint->committing = false;
     if (result < 0) {
         fail(checkpoint, "committing", result);
         return;
     }
-    ASSERT(checkpoint->phase == PHASE_COMMITTING);
-    checkpoint->phase = PHASE_IDLE;
     checkpoint->root = job->root;
-    event_stored(event_log_of(checkpoint), checkpoint->given_seq);
-    checkpoint->waiting_since_ns = 0;
-    if (!checkpoint->rows) return;
-    checkpoint->rows = false;
+    event_stored(event_log_of(checkpoint), checkpoint->commit_seq);
+    if (checkpoint->rows != ROWS_COMMITTING) return;
+    checkpoint->rows = ROWS_IDLE;
     checkpoint->count++;
     wal_recycle(checkpoint->wal, checkpoint->root.op);
 }
 
-static void commit(struct checkpoint *checkpoint, const struct store_root *root, bool rows)
+static void commit(struct checkpoint *checkpoint, const struct store_root *root)
 {
-    ASSERT(root->op <= wal_synced_op(checkpoint->wal));
+    ASSERT(!checkpoint->committing && root->op <= wal_synced_op(checkpoint->wal));
     ASSERT(checkpoint->given_seq <= checkpoint->durable_seq && root->event_seq <= checkpoint->given_seq);
-    checkpoint->rows = rows;
-    checkpoint->phase = PHASE_COMMITTING;
+    checkpoint->committing = true;
+    checkpoint->commit_seq = checkpoint->given_seq;
+    checkpoint->rows_bytes = 0;
     checkpoint->commit =
         (struct store_job){.kind = STORE_COMMIT, .root = *root, .done = commit_done, .owner = checkpoint};
     submit(checkpoint, &checkpoint->commit);
+}
+
+/* One at a time: what comes in the meantime goes into the next. */
+static void commit_turn(struct checkpoint *checkpoint)
+{
+    if (checkpoint->committing) return;
+    bool rows_complete = checkpoint->rows == ROWS_DRAINING &&
+                         wal_synced_op(checkpoint->wal) >= checkpoint->next.op &&
+                         checkpoint->given_seq >= checkpoint->next.event_seq;
+    bool events_complete = checkpoint->given_seq == checkpoint->goal_seq &&
+                           checkpoint->given_seq > event_log_of(checkpoint)->stored_seq;
+    if (rows_complete) {
+        checkpoint->rows = ROWS_COMMITTING;
+        commit(checkpoint, &checkpoint->next);
+    } else if (events_complete || checkpoint->rows_bytes >= COMMIT_ROWS_BYTES) {
+        commit(checkpoint, &checkpoint->root);
+    }
 }
 
 /* ---- Rows ---- */
@@ -292,7 +302,9 @@ static void slice_submit(struct checkpoint *checkpoint)
                                     .bytes = checkpoint->slice_used,
                                     .done = slice_done,
                                     .owner = checkpoint};
+    slice->job.root.op = checkpoint->next.op;
     slice->busy = true;
+    checkpoint->rows_bytes += checkpoint->slice_used;
     checkpoint->slice = (checkpoint->slice + 1) % SLICES;
     checkpoint->slice_used = 0;
     submit(checkpoint, &slice->job);
@@ -311,7 +323,7 @@ static void rows_begin(struct checkpoint *checkpoint)
     checkpoint->next.log_checksum = wal_checksum(checkpoint->wal);
     state_snapshot_begin(checkpoint->state);
     checkpoint->slice_used = 0;
-    checkpoint->phase = PHASE_SLICING;
+    checkpoint->rows = ROWS_SLICING;
 }
 
 /* Copies rows out for about slice_us. false: all buffers are with the store. */
@@ -329,29 +341,24 @@ static bool rows_slice(struct checkpoint *checkpoint)
         bool full = SLICE_BYTES - checkpoint->slice_used < SLICE_BYTES_MIN;
         if (full || (finished && checkpoint->slice_used > 0)) slice_submit(checkpoint);
     } while (!finished && clock_monotonic_ns() < end_ns);
-    if (finished) {
-        checkpoint->phase = PHASE_DRAINING;
-        checkpoint->goal_seq = checkpoint->next.event_seq;
-    }
+    if (finished) checkpoint->rows = ROWS_DRAINING;
     return true;
 }
 
-/* The events up to the snapshot, once the log has come so far; then the commit. */
-static bool rows_drain(struct checkpoint *checkpoint)
+/* The log must reach the snapshot, then the events up to it must be given. */
+static void rows_drain(struct checkpoint *checkpoint)
 {
     if (wal_synced_op(checkpoint->wal) < checkpoint->next.op) {
-        wal_sync(checkpoint->wal);
-        return false; /* a write of the log wakes us */
+        wal_sync(checkpoint->wal); /* a write of the log wakes us */
+        return;
     }
     checkpoint->durable_seq = max_u64(checkpoint->durable_seq, checkpoint->next.event_seq);
-    if (checkpoint->given_seq < checkpoint->goal_seq) return events_give(checkpoint);
-    commit(checkpoint, &checkpoint->next, true);
-    return false;
+    checkpoint->goal_seq = max_u64(checkpoint->goal_seq, checkpoint->next.event_seq);
 }
 
 static bool rows_wanted(const struct checkpoint *checkpoint)
 {
-    return request_uncovered(checkpoint) ||
+    return request_uncovered(checkpoint) != NULL ||
            wal_bytes_since(checkpoint->wal, checkpoint->root.op) >= checkpoint->config.log_bytes;
 }
 
@@ -369,7 +376,6 @@ static void backup_finish(struct checkpoint *checkpoint, i32 result)
 {
     struct checkpoint_request *request = checkpoint->backup;
     checkpoint->backup = NULL;
-    checkpoint->phase = PHASE_IDLE;
     file_close(checkpoint->backups_fd);
     checkpoint->backups_fd = -1;
     request_finish(checkpoint, request, result);
@@ -390,7 +396,6 @@ static void copy_done(struct store_job *job, i32 result)
         backup_finish(checkpoint, result);
         return;
     }
-    checkpoint->phase = PHASE_NAMING;
     io_sync(checkpoint->io, &checkpoint->naming, checkpoint->backups_fd);
 }
 
@@ -418,7 +423,6 @@ static void backup_begin(struct checkpoint *checkpoint, struct checkpoint_reques
         return;
     }
     backup_leftover_remove(checkpoint);
-    checkpoint->phase = PHASE_COPYING;
     submit(checkpoint, &checkpoint->copy);
 }
 
@@ -432,7 +436,7 @@ static void timer_done(struct io_op *op, i32 result)
 
 static void timer_start(struct checkpoint *checkpoint)
 {
-    bool waits = (checkpoint->waiting_since_ns != 0 || checkpoint->full) && checkpoint->phase == PHASE_IDLE;
+    bool waits = checkpoint->waiting_since_ns != 0 || checkpoint->full;
     if (!waits || checkpoint->timer.busy) return;
     io_timeout(checkpoint->io, &checkpoint->timer, (u64)checkpoint->config.event_flush_ms * 1000);
 }
@@ -446,31 +450,52 @@ static bool disk_has_room(struct checkpoint *checkpoint)
     return !checkpoint->full;
 }
 
-/* true: something was begun. */
-static bool begin_something(struct checkpoint *checkpoint)
+/* Each part's turn answers whether it could go on at once. */
+static bool rows_turn(struct checkpoint *checkpoint)
 {
-    requests_grant(checkpoint);
-    struct checkpoint_request *backup = request_covered(checkpoint, true);
-    if (backup != NULL) {
-        backup_begin(checkpoint, backup);
-        return true;
-    }
-    bool rows = rows_wanted(checkpoint);
-    if (!rows && !flush_wanted(checkpoint)) return false;
-    if (!disk_has_room(checkpoint)) {
-        while (checkpoint->requests != NULL) request_finish(checkpoint, checkpoint->requests, -ENOSPC);
-        return false;
-    }
-    if (rows) {
+    if (checkpoint->rows == ROWS_SLICING) return rows_slice(checkpoint);
+    if (checkpoint->rows == ROWS_DRAINING) rows_drain(checkpoint);
+    if (checkpoint->rows != ROWS_IDLE || !rows_wanted(checkpoint)) return false;
+    if (disk_has_room(checkpoint)) {
         rows_begin(checkpoint);
         return true;
     }
-    if (checkpoint->durable_seq == checkpoint->given_seq) {
+    bool again = false;
+    struct checkpoint_request *request;
+    while ((request = request_uncovered(checkpoint)) != NULL) {
+        request_finish(checkpoint, request, -ENOSPC);
+        again = true;
+    }
+    return again;
+}
+
+static bool events_turn(struct checkpoint *checkpoint)
+{
+    if (checkpoint->given_seq < checkpoint->goal_seq) return events_give(checkpoint);
+    if (!flush_wanted(checkpoint)) return false;
+    if (checkpoint->durable_seq <= checkpoint->goal_seq) {
         wal_sync(checkpoint->wal); /* where it does not happen by itself */
         return false;
     }
+    if (!disk_has_room(checkpoint)) return false;
     checkpoint->goal_seq = checkpoint->durable_seq;
-    checkpoint->phase = PHASE_FLUSHING;
+    checkpoint->waiting_since_ns = 0;
+    return events_give(checkpoint);
+}
+
+/* Whoever was answered may have to act on it: another turn. */
+static bool requests_turn(struct checkpoint *checkpoint)
+{
+    bool again = false;
+    struct checkpoint_request *request;
+    while ((request = request_covered(checkpoint, false)) != NULL) {
+        request_finish(checkpoint, request, 0);
+        again = true;
+    }
+    if (checkpoint->backup != NULL) return again;
+    request = request_covered(checkpoint, true);
+    if (request == NULL) return again;
+    backup_begin(checkpoint, request);
     return true;
 }
 
@@ -478,28 +503,12 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
 {
     if (checkpoint->failed) return false;
     durable_advance(checkpoint);
-    bool again = false;
-    switch (checkpoint->phase) {
-    case PHASE_IDLE:
-        again = begin_something(checkpoint);
-        break;
-    case PHASE_FLUSHING:
-        again = events_give(checkpoint);
-        if (checkpoint->given_seq == checkpoint->goal_seq) commit(checkpoint, &checkpoint->root, false);
-        break;
-    case PHASE_SLICING:
-        again = rows_slice(checkpoint);
-        break;
-    case PHASE_DRAINING:
-        again = rows_drain(checkpoint);
-        break;
-    case PHASE_COMMITTING:
-    case PHASE_COPYING:
-    case PHASE_NAMING:
-        break;
-    }
+    bool again = rows_turn(checkpoint);
+    again = events_turn(checkpoint) || again;
+    commit_turn(checkpoint);
+    again = requests_turn(checkpoint) || again;
     timer_start(checkpoint);
-    return again && checkpoint->phase != PHASE_COMMITTING;
+    return again;
 }
 
 bool checkpoint_slow(const struct checkpoint *checkpoint)
@@ -517,7 +526,8 @@ bool checkpoint_full(const struct checkpoint *checkpoint) { return checkpoint->f
 
 bool checkpoint_running(const struct checkpoint *checkpoint)
 {
-    return checkpoint->phase != PHASE_IDLE || checkpoint->requests != NULL;
+    return checkpoint->rows != ROWS_IDLE || checkpoint->committing || checkpoint->requests != NULL ||
+           checkpoint->given_seq < checkpoint->goal_seq;
 }
 
 const struct store_root *checkpoint_root(const struct checkpoint *checkpoint) { return &checkpoint->root; }
@@ -549,8 +559,8 @@ struct checkpoint *checkpoint_create(struct state *state, struct wal *wal, struc
                                       .root = *root,
                                       .backups_fd = -1};
     config_complete(&checkpoint->config);
-    checkpoint->phase = PHASE_IDLE;
-    checkpoint->given_seq = checkpoint->durable_seq = state_events(state)->stored_seq;
+    checkpoint->rows = ROWS_IDLE;
+    checkpoint->given_seq = checkpoint->goal_seq = checkpoint->durable_seq = state_events(state)->stored_seq;
     checkpoint->naming = (struct io_op){.done = naming_done, .owner = checkpoint};
     checkpoint->timer = (struct io_op){.done = timer_done, .owner = checkpoint};
     checkpoint->backups = strdup(config->backups);

@@ -1,16 +1,17 @@
 /* The checkpoint: moves events and changed rows into the store while the desk goes on.
  *
- * Two activities, never mixed up, both through the store's one queue of jobs:
- *  - event flush: durable events are stored, zero-copy out of the ring, and committed with the unchanged
- * root;
- *  - row checkpoint: the rows as of op X are copied out in slices and stored together with all events up to X
- *    and the root of X in one transaction; the log up to X is recycled afterwards.
+ * Two activities through the store's one queue of jobs:
+ *  - events: what the log has made durable is handed over, zero-copy out of the ring, and committed with the
+ * root as it is;
+ *  - rows: the rows as of op X are copied out in slices; the COMMIT behind the last one carries the root of
+ * X, and the log up to X is recycled. Both share transactions; a COMMIT is made as soon as there is enough
+ * for one and the one before it is done, so transactions stay small and the ring is emptied even while a
+ * large snapshot is under way.
  *
  * Invariants:
- *  - nothing that the log has not made durable is ever committed to the store: no event beyond
- *    wal_synced_op(), no root beyond it;
- *  - between the first chunk of a row checkpoint and its COMMIT no other COMMIT is submitted: half a snapshot
- *    is never visible;
+ *  - nothing that the log has not made durable is ever committed: no event beyond wal_synced_op(), no root
+ * beyond it, and a root only with all events up to its op;
+ *  - rows take effect with their root, and not before (store.h);
  *  - event_stored() is told only what has been committed.
  */
 #ifndef DURABLE_CHECKPOINT_H

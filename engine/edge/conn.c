@@ -26,6 +26,7 @@ bool conns_create(struct conns *conns, struct io *io, u32 count_max, u64 buffer_
     list_init(&conns->sending);
     list_init(&conns->subscribed);
     list_init(&conns->lagging);
+    list_init(&conns->stalled);
     conns->buffers = host_reserve(count_max * BUFFERS_BYTES, error, error_bytes);
     if (!conns->buffers) return false;
     conns->slots = host_reserve(count_max * sizeof(struct conn), error, error_bytes);
@@ -89,7 +90,23 @@ static void unsubscribe(struct conn *conn)
 {
     if (!list_linked(&conn->stream)) return;
     list_remove(&conn->stream);
+    conn->stalled = false;
     conn->conns->subscribers--;
+}
+
+void conn_stall(struct conn *conn)
+{
+    list_remove(&conn->stream);
+    list_push(&conn->conns->stalled, &conn->stream);
+    conn->stalled = true;
+}
+
+static void unstall(struct conn *conn)
+{
+    if (!conn->stalled) return;
+    conn->stalled = false;
+    list_remove(&conn->stream);
+    list_push(&conn->conns->lagging, &conn->stream);
 }
 
 void conn_subscribe(struct conn *conn, u64 event_next)
@@ -141,7 +158,8 @@ static void linger(struct conn *conn)
 
 static void finish_when_sent(struct conn *conn)
 {
-    if (conn->phase == CONN_FINISHING && outbox_empty(&conn->out) && !conn->send.busy && !conn->parked) linger(conn);
+    if (conn->phase == CONN_FINISHING && outbox_empty(&conn->out) && !conn->send.busy && !conn->parked)
+        linger(conn);
 }
 
 void conn_finish(struct conn *conn)
@@ -231,6 +249,7 @@ static void sent(struct io_op *op, i32 result)
     outbox_sent(&conn->out, (u32)result);
     if (outbox_empty(&conn->out)) conn->progress_ms = conns->now_ms;
     send_later(conn);
+    unstall(conn);
     if (conn->short_room) {
         conn->short_room = false;
         conn_ready(conn);
@@ -245,16 +264,17 @@ void conn_release(struct conn *conn, u64 position)
     send_later(conn);
 }
 
-void conns_send(struct conns *conns)
+bool conns_send(struct conns *conns)
 {
     struct link *link;
-    while ((link = list_pop(&conns->sending))) {
+    for (u32 sends = 0; sends < CONNS_SENDS_PER_TURN && (link = list_pop(&conns->sending)); sends++) {
         struct conn *conn = LIST_ENTRY(link, struct conn, sending);
         const u8 *data;
         u32 bytes = outbox_sendable(&conn->out, &data);
         ASSERT(bytes > 0);
         io_send(conns->io, &conn->send, conn->fd, data, bytes);
     }
+    return !list_empty(&conns->sending);
 }
 
 static bool holds_memory(const struct conn *conn)
@@ -267,10 +287,12 @@ static void tick(struct conn *conn, bool pressure)
 {
     struct conns *conns = conn->conns;
     bool quiet = conns->now_ms - conn->progress_ms >= 1000;
+    unstall(conn);
     if (quiet && !conn->send.busy) outbox_shrink(&conn->out, &conns->out_quota);
     switch (conn->phase) {
     case CONN_OPEN:
-        if (pressure && !conn->parked && holds_memory(conn) && conns->now_ms - conn->progress_ms >= CONN_SILENT_MS) {
+        if (pressure && !conn->parked && holds_memory(conn) &&
+            conns->now_ms - conn->progress_ms >= CONN_SILENT_MS) {
             conns->figures.dropped++;
             conn_close(conn);
         } else if (quiet) {

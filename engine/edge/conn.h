@@ -18,11 +18,12 @@
 #include "edge/outbox.h"
 #include "port/io.h"
 
-#define CONN_SILENT_MS 5000u /* under pressure: who holds memory and gets nothing done for so long goes */
-#define CONN_LINGER_MS 2000u  /* how long a finished connection is given to read its last answers */
+#define CONN_SILENT_MS          5000u /* who holds memory that others need and gets nothing done goes */
+#define CONN_LINGER_MS          2000u /* how long a finished connection is given to read its last answers */
 #define CONN_LINGER_STOPPING_MS 200u
-#define CONN_LINGER_BYTES (16u << 20)
-#define CONNS_BUFFER_BYTES_MIN (8u << 20)
+#define CONN_LINGER_BYTES       (16u << 20)
+#define CONNS_SENDS_PER_TURN    512u
+#define CONNS_BUFFER_BYTES_MIN  (8u << 20)
 
 enum conn_phase {
     CONN_FREE = 0,
@@ -40,7 +41,7 @@ struct conn {
     struct io_op close;
     struct link turn; /* ready, waiting or starved */
     struct link sending;
-    struct link stream; /* subscribed or lagging */
+    struct link stream; /* subscriber: in one of the lists subscribed, lagging and stalled */
     struct inbox in;
     struct outbox out;
     struct conns *conns;
@@ -53,12 +54,13 @@ struct conn {
     bool verified;   /* the frame at the inbox's begin was checked */
     bool short_room; /* its next answer waits for room in the outbox */
     bool parked;     /* a wish is under way; no further frame until it is answered */
+    bool stalled;    /* in the list of this name */
     bool granted;    /* the wish is done, with this result */
     i32 wish_result;
     struct checkpoint_request wish;
     u64 held_position; /* end of its last answer held or released */
-    u64 progress_ms; /* when it last got something done */
-    u64 linger_ms;   /* since when it is finishing */
+    u64 progress_ms;   /* when it last got something done */
+    u64 linger_ms;     /* since when it is finishing */
     u64 linger_bytes;
     u64 event_next;    /* subscriber: next event to push */
     u64 subscribe_seq; /* subscriber: seq of the request */
@@ -84,15 +86,16 @@ struct conns {
     u32 used_slots; /* slots above were never used */
     u32 *free_slots;
     u32 free_count;
-    u64 now_ms; /* monotonic, of this turn */
-    u64 linger_ms; /* CONN_LINGER_MS, shorter when the server stops */
+    u64 now_ms;             /* monotonic, of this turn */
+    u64 linger_ms;          /* CONN_LINGER_MS, shorter when the server stops */
     struct link ready;      /* has something to serve */
     struct link waiting;    /* its command waits for the pipeline */
     struct link starved;    /* waits for buffer memory */
     struct link sending;    /* has released bytes and no send in flight */
     struct link subscribed; /* have been shown all there is */
-    struct link lagging;    /* have not */
-    u32 subscribers;        /* in both lists */
+    struct link lagging;    /* are to be shown more */
+    struct link stalled;    /* have to read first what they were sent */
+    u32 subscribers;        /* in all three */
     struct conns_figures figures;
 };
 
@@ -115,8 +118,8 @@ void conn_close(struct conn *conn);
 void conn_release(struct conn *conn, u64 position);
 /* The wish of a parked connection is done. */
 void conn_granted(struct conn *conn, i32 result);
-/* Starts the sends of this turn. */
-void conns_send(struct conns *conns);
+/* Starts the sends of this turn; true: there are more. */
+bool conns_send(struct conns *conns);
 /* Once a second: memory back from idle ones, an end for those that block others or do not go. */
 void conns_tick(struct conns *conns);
 /* Those that waited for memory try again, when some came back. */
@@ -124,6 +127,8 @@ void conns_feed(struct conns *conns);
 
 /* Makes it a subscriber, or moves its place in the stream. */
 void conn_subscribe(struct conn *conn, u64 event_next);
+/* Shows it nothing more until it has read something, or the next tick. */
+void conn_stall(struct conn *conn);
 /* Binds a session to a connection, which gives up the one it had; who had this session is fenced. */
 void conn_attach(struct conn *conn, u64 session);
 static inline u64 conn_session(const struct conn *conn) { return conn->conns->sessions[conn->index]; }

@@ -27,7 +27,8 @@ static void add(struct rows *rows, const char *name, u64 value, const char *text
     rows->count++;
 }
 
-static void add_server(struct rows *rows, const struct figures *figures, struct pipeline *pipeline, u64 now_ns)
+static void add_server(struct rows *rows, const struct figures *figures, struct pipeline *pipeline,
+                       u64 now_ns)
 {
     const struct conns *conns = pipeline->conns;
     add(rows, "version", 0, figures->version);

@@ -68,7 +68,8 @@ const struct tkd_frame *inbox_frame(struct inbox *inbox, enum tkd_status *status
 
 const struct tkd_frame *inbox_header(const struct inbox *inbox)
 {
-    return inbox->frame_bytes > 0 ? (const struct tkd_frame *)(const void *)(inbox->data + inbox->begin) : NULL;
+    return inbox->frame_bytes > 0 ? (const struct tkd_frame *)(const void *)(inbox->data + inbox->begin)
+                                  : NULL;
 }
 
 void inbox_consume(struct inbox *inbox)

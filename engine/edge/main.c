@@ -12,13 +12,13 @@
 #include "port/host.h"
 #include "port/io.h"
 
-#define ERROR_BYTES 1024u
+#define ERROR_BYTES    1024u
 #define FILES_RESERVED 64u /* descriptors that are no connections */
 #define EVENT_RING_MIN (16u << 20)
 #define EVENT_RING_MAX (64u << 20)
-#define BUFFERS_MIN (128u << 20)
-#define BUFFERS_MAX (1u << 30)
-#define PATH_BYTES 4200u
+#define BUFFERS_MIN    (128u << 20)
+#define BUFFERS_MAX    (1u << 30)
+#define PATH_BYTES     4200u
 
 enum { EXIT_OK = 0, EXIT_STOPPED = 1, EXIT_USAGE = 2 };
 
@@ -62,7 +62,8 @@ static void limit_connections(struct options *options)
     u32 files = host_files_max();
     u32 possible = files > 2 * FILES_RESERVED ? files - FILES_RESERVED : FILES_RESERVED;
     if (options->connections_max <= possible) return;
-    log_warn("connections_limited", LOG_U64("wanted", options->connections_max), LOG_U64("possible", possible),
+    log_warn("connections_limited", LOG_U64("wanted", options->connections_max),
+             LOG_U64("possible", possible),
              LOG_TEXT("remedy", "raise the limit of open files (ulimit -n, LimitNOFILE)"));
     options->connections_max = possible;
 }
@@ -70,10 +71,11 @@ static void limit_connections(struct options *options)
 static void warn_durability(const struct options *options)
 {
     if (options->durability == WAL_SYNC) return;
-    log_warn("not_durable", LOG_TEXT("durability", options->durability_text),
-             LOG_TEXT("meaning", options->durability == WAL_OFF
-                                     ? "ANSWERS MAY BE LOST: a crash of the machine forgets what was acknowledged"
-                                     : "ANSWERS MAY BE LOST: a crash of the machine forgets the last interval"));
+    log_warn(
+        "not_durable", LOG_TEXT("durability", options->durability_text),
+        LOG_TEXT("meaning", options->durability == WAL_OFF
+                                ? "ANSWERS MAY BE LOST: a crash of the machine forgets what was acknowledged"
+                                : "ANSWERS MAY BE LOST: a crash of the machine forgets the last interval"));
 }
 
 static i32 recover(struct process *process)
@@ -122,14 +124,15 @@ static i32 serve_start(struct process *process)
                                    .unix_paths = options->unix_paths,
                                    .unix_count = options->unix_count,
                                    .connections_max = options->connections_max,
-                                   .buffer_bytes = clamp_u64(options->memory_budget_bytes / 8, BUFFERS_MIN, BUFFERS_MAX),
+                                   .buffer_bytes =
+                                       clamp_u64(options->memory_budget_bytes / 8, BUFFERS_MIN, BUFFERS_MAX),
                                    .memory_budget_bytes = options->memory_budget_bytes,
                                    .version = TICKETD_VERSION,
                                    .durability = options->durability_text,
                                    .virtual_clock = options->virtual_clock,
                                    .store_id = recovery->root.store_id};
-    return server_create(&process->server, &config, process->io, process->signal_fd, recovery->state, recovery->wal,
-                         recovery->store, process->checkpoint, process->error, ERROR_BYTES);
+    return server_create(&process->server, &config, process->io, process->signal_fd, recovery->state,
+                         recovery->wal, recovery->store, process->checkpoint, process->error, ERROR_BYTES);
 }
 
 /* One pair per listener: listen=HOST:PORT, unix=PATH. */

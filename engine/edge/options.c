@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CONNECTIONS_DEFAULT 16384u
-#define CONNECTIONS_LIMIT 65536u
-#define MEMORY_BUDGET_MIN (64u << 20)
+#define CONNECTIONS_DEFAULT  16384u
+#define CONNECTIONS_LIMIT    65536u
+#define MEMORY_BUDGET_MIN    (64u << 20)
 #define CHECKPOINT_BYTES_MIN (1u << 20)
-#define INTERVAL_MS_MAX 60000u
+#define INTERVAL_MS_MAX      60000u
 
 const char options_help[] =
     "ticketd: customer-service tickets, durably, routed, on time\n"
@@ -64,11 +64,12 @@ bool options_size(const char *text, u64 *bytes)
 }
 
 /* A size within limits, or an explanation. */
-static bool size_option(const char *name, const char *text, u64 min, u64 max, u64 *bytes, char *error, u32 error_bytes)
+static bool size_option(const char *name, const char *text, u64 min, u64 max, u64 *bytes, char *error,
+                        u32 error_bytes)
 {
     if (options_size(text, bytes) && *bytes >= min && *bytes <= max) return true;
-    snprintf(error, error_bytes, "--%s '%s': give a number from %llu to %llu, K, M or G may follow", name, text,
-             (unsigned long long)min, (unsigned long long)max);
+    snprintf(error, error_bytes, "--%s '%s': give a number from %llu to %llu, K, M or G may follow", name,
+             text, (unsigned long long)min, (unsigned long long)max);
     return false;
 }
 
@@ -87,7 +88,8 @@ static bool durability_option(struct options *options, const char *text, char *e
         options->durability = WAL_INTERVAL;
         options->interval_ms = (u32)interval_ms;
     } else {
-        snprintf(error, error_bytes, "--durability '%s': give sync, interval=MS (1..%u) or off", text, INTERVAL_MS_MAX);
+        snprintf(error, error_bytes, "--durability '%s': give sync, interval=MS (1..%u) or off", text,
+                 INTERVAL_MS_MAX);
         return false;
     }
     return true;
@@ -116,8 +118,18 @@ static bool address_option(const char **addresses, u32 *count, const char *text,
     return true;
 }
 
-enum option_key { KEY_DATA = 1000, KEY_LISTEN, KEY_UNIX, KEY_CLOCK, KEY_DURABILITY, KEY_MEMORY, KEY_CHECKPOINT,
-                  KEY_CONNECTIONS, KEY_HELP, KEY_VERSION };
+enum option_key {
+    KEY_DATA = 1000,
+    KEY_LISTEN,
+    KEY_UNIX,
+    KEY_CLOCK,
+    KEY_DURABILITY,
+    KEY_MEMORY,
+    KEY_CHECKPOINT,
+    KEY_CONNECTIONS,
+    KEY_HELP,
+    KEY_VERSION
+};
 
 static bool option(struct options *options, int key, const char *text, char *error, u32 error_bytes)
 {
@@ -135,13 +147,14 @@ static bool option(struct options *options, int key, const char *text, char *err
     case KEY_DURABILITY:
         return durability_option(options, text, error, error_bytes);
     case KEY_MEMORY:
-        return size_option("memory-budget", text, MEMORY_BUDGET_MIN, 1ull << 46, &options->memory_budget_bytes, error,
-                           error_bytes);
+        return size_option("memory-budget", text, MEMORY_BUDGET_MIN, 1ull << 46,
+                           &options->memory_budget_bytes, error, error_bytes);
     case KEY_CHECKPOINT:
-        return size_option("checkpoint-bytes", text, CHECKPOINT_BYTES_MIN, 1ull << 40, &options->checkpoint_bytes,
-                           error, error_bytes);
+        return size_option("checkpoint-bytes", text, CHECKPOINT_BYTES_MIN, 1ull << 40,
+                           &options->checkpoint_bytes, error, error_bytes);
     case KEY_CONNECTIONS:
-        if (!size_option("connections", text, 1, CONNECTIONS_LIMIT, &number, error, error_bytes)) return false;
+        if (!size_option("connections", text, 1, CONNECTIONS_LIMIT, &number, error, error_bytes))
+            return false;
         options->connections_max = (u32)number;
         return true;
     }
@@ -183,7 +196,8 @@ enum options_verdict options_parse(struct options *options, int argc, char *cons
         return OPTIONS_WRONG;
     }
     if (!options->data || options->data[0] == 0) {
-        snprintf(error, error_bytes, "--data DIR is missing: where the tickets are kept, for example /var/lib/ticketd");
+        snprintf(error, error_bytes,
+                 "--data DIR is missing: where the tickets are kept, for example /var/lib/ticketd");
         return OPTIONS_WRONG;
     }
     if (options->listen_count == 0 && options->unix_count == 0) {

@@ -4,7 +4,10 @@
 
 _Static_assert(OUTBOX_AREA_BYTES >= TKD_FRAME_BYTES_MAX, "an area holds the largest frame");
 
-static u8 *area_data(const struct outbox *outbox, u32 area) { return outbox->data + area * OUTBOX_AREA_BYTES; }
+static u8 *area_data(const struct outbox *outbox, u32 area)
+{
+    return outbox->data + area * OUTBOX_AREA_BYTES;
+}
 
 void outbox_open(struct outbox *outbox, u8 *data)
 {

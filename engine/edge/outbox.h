@@ -12,9 +12,9 @@
 #include "base/base.h"
 #include "edge/quota.h"
 
-#define OUTBOX_AREA_BYTES (2u << 20) /* at least the largest frame */
-#define OUTBOX_BYTES (2 * OUTBOX_AREA_BYTES) /* address space of one outbox */
-#define OUTBOX_FREE_BYTES 4096u /* of an area, without quota */
+#define OUTBOX_AREA_BYTES (2u << 20)              /* at least the largest frame */
+#define OUTBOX_BYTES      (2 * OUTBOX_AREA_BYTES) /* address space of one outbox */
+#define OUTBOX_FREE_BYTES 4096u                   /* of an area, without quota */
 #define OUTBOX_STEP_BYTES (64u << 10)
 
 struct outbox_area {

@@ -5,11 +5,11 @@
 #include "core/frame.h"
 
 /* What a PULSE costs beside the events that it raises; unfinished work may touch many rows without any. */
-#define PULSE_WORK 8u
+#define PULSE_WORK            8u
 #define PULSE_WORK_UNFINISHED 512u
 
-bool pipeline_create(struct pipeline *pipeline, struct state *state, struct wal *wal, struct checkpoint *checkpoint,
-                     struct conns *conns, bool virtual_clock)
+bool pipeline_create(struct pipeline *pipeline, struct state *state, struct wal *wal,
+                     struct checkpoint *checkpoint, struct conns *conns, bool virtual_clock)
 {
     *pipeline = (struct pipeline){.state = state,
                                   .wal = wal,
@@ -60,14 +60,12 @@ static u32 apply(struct pipeline *pipeline, const struct tkd_frame *frame, u64 t
     return bytes;
 }
 
-/* Logs and applies one PULSE at `time_ms`, which fires what is due by then, or goes on with unfinished routing
- * as far as one command may. false: not now. */
+/* Logs and applies one PULSE at `time_ms`, which fires what is due by then, or goes on with unfinished
+ * routing as far as one command may. false: not now. */
 static bool pulse(struct pipeline *pipeline, u64 time_ms, bool unfinished)
 {
-    struct tkd_frame frame = {.magic = TKD_MAGIC,
-                              .version = TKD_PROTOCOL_VERSION,
-                              .op = TKD_OP_PULSE,
-                              .size = TKD_FRAME_BYTES};
+    struct tkd_frame frame = {
+        .magic = TKD_MAGIC, .version = TKD_PROTOCOL_VERSION, .op = TKD_OP_PULSE, .size = TKD_FRAME_BYTES};
     enum tkd_status status = TKD_OK;
     const void *reply;
     u32 reply_bytes;
@@ -84,7 +82,8 @@ static bool pulse(struct pipeline *pipeline, u64 time_ms, bool unfinished)
     u64 events = state_events_read(pipeline->state)->seq_next;
     u32 bytes = apply(pipeline, &frame, time_ms, NULL);
     ASSERT(bytes == 0);
-    u64 work = (unfinished ? PULSE_WORK_UNFINISHED : PULSE_WORK) + state_events_read(pipeline->state)->seq_next - events;
+    u64 work = (unfinished ? PULSE_WORK_UNFINISHED : PULSE_WORK) +
+               state_events_read(pipeline->state)->seq_next - events;
     pipeline->pulse_work_left = sat_sub(pipeline->pulse_work_left, work);
     pipeline->pulses++;
     return true;
@@ -139,8 +138,8 @@ static enum pipeline_verdict time_of(struct pipeline *pipeline, const struct tkd
     return PIPELINE_APPLIED;
 }
 
-enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct tkd_frame *frame, void *results,
-                                       u32 *results_bytes, enum tkd_status *status)
+enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct tkd_frame *frame,
+                                       void *results, u32 *results_bytes, enum tkd_status *status)
 {
     const void *reply = NULL;
     u64 time_ms = 0;
@@ -211,7 +210,8 @@ static void mark(struct pipeline *pipeline)
     u64 event_seq = state_events_read(pipeline->state)->seq_next - 1;
     if (op == pipeline->marked_op) return;
     if (pipeline->marks_end - pipeline->marks_begin == PIPELINE_MARKS_MAX) pipeline->marks_end--; /* joined */
-    pipeline->marks[pipeline->marks_end++ % PIPELINE_MARKS_MAX] = (struct mark){.op = op, .event_seq = event_seq};
+    pipeline->marks[pipeline->marks_end++ % PIPELINE_MARKS_MAX] =
+        (struct mark){.op = op, .event_seq = event_seq};
     pipeline->marked_op = op;
 }
 
@@ -230,7 +230,8 @@ void pipeline_release(struct pipeline *pipeline)
         if (held->op > durable_op) break;
         pipeline->held_begin++;
         struct conn *conn = &pipeline->conns->slots[held->conn];
-        if (conn->generation == held->generation && conn->phase != CONN_FREE) conn_release(conn, held->position);
+        if (conn->generation == held->generation && conn->phase != CONN_FREE)
+            conn_release(conn, held->position);
     }
     while (pipeline->marks_begin < pipeline->marks_end) {
         const struct mark *next = &pipeline->marks[pipeline->marks_begin % PIPELINE_MARKS_MAX];

@@ -20,8 +20,8 @@
 #include "edge/conn.h"
 
 #define PIPELINE_PULSE_WORK_PER_TURN 2048u /* events, about */
-#define PIPELINE_HELD_MAX (1u << 17)
-#define PIPELINE_MARKS_MAX (1u << 12)
+#define PIPELINE_HELD_MAX            (1u << 17)
+#define PIPELINE_MARKS_MAX           (1u << 12)
 
 /* An answer that may leave when `op` is durable: the connection's bytes up to `position`. */
 struct held {
@@ -43,10 +43,10 @@ struct pipeline {
     struct checkpoint *checkpoint;
     struct conns *conns;
     bool virtual_clock;
-    bool blocked;    /* commands wait in this turn: log, store or held answers are full */
+    bool blocked;        /* commands wait in this turn: log, store or held answers are full */
     u64 pulse_work_left; /* in this turn */
-    u64 turn_ms;     /* the turn's time */
-    u64 reached_ms;  /* deadlines up to here have been asked for: time does not go back behind it */
+    u64 turn_ms;         /* the turn's time */
+    u64 reached_ms;      /* deadlines up to here have been asked for: time does not go back behind it */
     struct held *held;
     u64 held_begin;
     u64 held_end;
@@ -66,15 +66,15 @@ enum pipeline_verdict {
     PIPELINE_WAIT         /* not now: try again in a later turn */
 };
 
-bool pipeline_create(struct pipeline *pipeline, struct state *state, struct wal *wal, struct checkpoint *checkpoint,
-                     struct conns *conns, bool virtual_clock);
+bool pipeline_create(struct pipeline *pipeline, struct state *state, struct wal *wal,
+                     struct checkpoint *checkpoint, struct conns *conns, bool virtual_clock);
 void pipeline_destroy(struct pipeline *pipeline);
 
 /* A turn begins: its time, and the deadlines that are due by then. */
 void pipeline_turn(struct pipeline *pipeline, u64 wall_ms);
 /* Takes one verified command frame; `results` has room for its results. */
-enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct tkd_frame *frame, void *results,
-                                       u32 *results_bytes, enum tkd_status *status);
+enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct tkd_frame *frame,
+                                       void *results, u32 *results_bytes, enum tkd_status *status);
 /* The answer that ends at `position` saw the state as of `op` (0: nothing of it). */
 void pipeline_hold(struct pipeline *pipeline, struct conn *conn, u64 position, u64 op);
 bool pipeline_hold_room(const struct pipeline *pipeline);

@@ -1,4 +1,5 @@
-/* The memory that all inboxes, or all outboxes, may touch together, beyond the small change each has for free. */
+/* The memory that all inboxes, or all outboxes, may touch together, beyond the small change each has for
+ * free. */
 #ifndef EDGE_QUOTA_H
 #define EDGE_QUOTA_H
 

@@ -56,7 +56,8 @@ bool reader_events(struct reader *reader, u64 from, u64 last, u32 count_max, voi
         return page_cut(page, buffer, bytes, last, count_max);
     }
     u64 run_bytes, run_last;
-    const void *run = event_run(log, from, min_u64(last, from + count_max - 1), bytes_max, &run_bytes, &run_last);
+    const void *run =
+        event_run(log, from, min_u64(last, from + count_max - 1), bytes_max, &run_bytes, &run_last);
     if (!run) return true; /* the next one does not fit */
     memcpy(buffer, run, run_bytes);
     page->bytes = (u32)run_bytes;

@@ -9,7 +9,7 @@
 #include "edge/subscriber.h"
 #include "port/clock.h"
 
-#define MS_NS 1000000u
+#define MS_NS            1000000u
 #define BLOCKED_RETRY_MS 10u
 
 /* ---- Accepting ---- */
@@ -30,7 +30,8 @@ static void accepted(struct io_op *op, i32 result)
     if (result < 0) {
         /* No descriptors, no memory: what is open is served on, and the next tick tries again. */
         if (server->phase == SERVER_RUNNING && result != -ECONNABORTED) {
-            log_warn("accept_failed", LOG_TEXT("listen", listener->net.name), LOG_TEXT("reason", strerror(-result)));
+            log_warn("accept_failed", LOG_TEXT("listen", listener->net.name),
+                     LOG_TEXT("reason", strerror(-result)));
         } else {
             accept_next(listener);
         }
@@ -67,7 +68,8 @@ static i32 listener_add(struct server *server, const char *address, bool tcp, ch
     return 0;
 }
 
-static i32 listeners_open(struct server *server, const struct server_config *config, char *error, u32 error_bytes)
+static i32 listeners_open(struct server *server, const struct server_config *config, char *error,
+                          u32 error_bytes)
 {
     i32 result = 0;
     for (u32 i = 0; i < config->listen_count && result == 0; i++) {
@@ -88,7 +90,6 @@ static void listeners_close(struct server *server)
 }
 
 /* ---- Serving ---- */
-
 
 /* Before HELLO nobody gets memory for a large frame: refused by its header, and thrown away as it arrives. */
 static bool serve_early(struct server *server, struct conn *conn)
@@ -127,7 +128,8 @@ static bool put_aside(struct server *server, struct conn *conn, enum service_ver
 static void serve_damaged(struct server *server, struct conn *conn, enum tkd_status status)
 {
     const struct tkd_frame *header = NULL;
-    if (status == TKD_BAD_SIZE) header = (const struct tkd_frame *)(const void *)(conn->in.data + conn->in.begin);
+    if (status == TKD_BAD_SIZE)
+        header = (const struct tkd_frame *)(const void *)(conn->in.data + conn->in.begin);
     if (!put_aside(server, conn, service_refuse(&server->service, conn, header, status))) conn_finish(conn);
 }
 
@@ -227,7 +229,8 @@ static void stop_conns(struct server *server)
 {
     for (u32 i = 0; i < server->conns.used_slots; i++) {
         struct conn *conn = &server->conns.slots[i];
-        bool served = conn->phase == CONN_OPEN && !list_linked(&conn->turn) && !conn->parked && !conn->short_room;
+        bool served =
+            conn->phase == CONN_OPEN && !list_linked(&conn->turn) && !conn->parked && !conn->short_room;
         if (served) conn_finish(conn);
     }
 }
@@ -276,7 +279,8 @@ static void timer_arm(struct server *server, u64 now_ns)
     if (!list_empty(&server->conns.waiting)) at_ns = min_u64(at_ns, now_ns + BLOCKED_RETRY_MS * MS_NS);
     if (due_ms < SERVER_TICK_MS) at_ns = min_u64(at_ns, now_ns + max_u64(due_ms, 1) * MS_NS);
     if (server->timer.busy) {
-        if (server->timer_ns > at_ns) io_timeout_cancel(server->io, &server->timer); /* and armed a turn later */
+        if (server->timer_ns > at_ns)
+            io_timeout_cancel(server->io, &server->timer); /* and armed a turn later */
         return;
     }
     server->timer_ns = at_ns;
@@ -309,7 +313,7 @@ static void turn(struct server *server)
     if (checkpoint_turn(server->checkpoint)) server->busy = true;
     stop_step(server);
     tick(server, begin_ns);
-    conns_send(conns);
+    if (conns_send(conns)) server->busy = true;
     if (!list_empty(&conns->ready) || pipeline_pending(&service->pipeline)) server->busy = true;
     u64 end_ns = clock_monotonic_ns();
     service->figures.turns++;
@@ -323,8 +327,8 @@ i32 server_create(struct server *server, const struct server_config *config, str
                   struct state *state, struct wal *wal, struct store *store, struct checkpoint *checkpoint,
                   char *error, u32 error_bytes)
 {
-    *server = (struct server){
-        .io = io, .checkpoint = checkpoint, .signal_fd = signal_fd, .phase = SERVER_RUNNING};
+    *server =
+        (struct server){.io = io, .checkpoint = checkpoint, .signal_fd = signal_fd, .phase = SERVER_RUNNING};
     server->signal_op = (struct io_op){.done = signalled, .owner = server};
     server->timer = (struct io_op){.done = timer_fired, .owner = server};
     i32 result = listeners_open(server, config, error, error_bytes);
@@ -344,8 +348,9 @@ i32 server_create(struct server *server, const struct server_config *config, str
                                         .memory_budget_bytes = config->memory_budget_bytes,
                                         .version = config->version,
                                         .durability = config->durability};
-    bool made = pipeline_create(&service->pipeline, state, wal, checkpoint, &server->conns, config->virtual_clock) &&
-                reader_create(&service->reader, state, store);
+    bool made =
+        pipeline_create(&service->pipeline, state, wal, checkpoint, &server->conns, config->virtual_clock) &&
+        reader_create(&service->reader, state, store);
     ASSERT(made);
     service->shown_seq = service->pipeline.durable_seq;
     server->conns.now_ms = now_ns / MS_NS;

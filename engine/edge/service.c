@@ -37,8 +37,9 @@ struct outcome {
     bool saw_state; /* leaves only when all that was applied so far is durable */
 };
 
-static enum service_verdict answer_end(struct service *service, struct conn *conn, const struct tkd_frame *request,
-                                       struct answer *answer, struct outcome outcome)
+static enum service_verdict answer_end(struct service *service, struct conn *conn,
+                                       const struct tkd_frame *request, struct answer *answer,
+                                       struct outcome outcome)
 {
     const struct state *state = service->pipeline.state;
     ASSERT(outcome.bytes <= answer->body_bytes_max && outcome.status != 0);
@@ -61,12 +62,14 @@ static enum service_verdict answer_end(struct service *service, struct conn *con
     return SERVICE_ANSWERED;
 }
 
-static enum service_verdict answer_plain(struct service *service, struct conn *conn, const struct tkd_frame *request,
-                                         enum tkd_status status, bool saw_state)
+static enum service_verdict answer_plain(struct service *service, struct conn *conn,
+                                         const struct tkd_frame *request, enum tkd_status status,
+                                         bool saw_state)
 {
     struct answer answer;
     if (!answer_begin(conn, 0, &answer)) return SERVICE_NO_ROOM;
-    return answer_end(service, conn, request, &answer, (struct outcome){.status = status, .saw_state = saw_state});
+    return answer_end(service, conn, request, &answer,
+                      (struct outcome){.status = status, .saw_state = saw_state});
 }
 
 enum service_verdict service_refuse(struct service *service, struct conn *conn, const struct tkd_frame *frame,
@@ -120,7 +123,8 @@ static enum service_verdict hello(struct service *service, struct conn *conn, co
                       (struct outcome){.status = TKD_OK, .count = 1, .bytes = size, .saw_state = true});
 }
 
-static enum service_verdict subscribe(struct service *service, struct conn *conn, const struct tkd_frame *frame)
+static enum service_verdict subscribe(struct service *service, struct conn *conn,
+                                      const struct tkd_frame *frame)
 {
     struct tkd_events_from wish;
     record_head(frame_first(frame), &wish, sizeof(wish));
@@ -136,7 +140,10 @@ static enum service_verdict subscribe(struct service *service, struct conn *conn
                       (struct outcome){.status = TKD_OK, .cursor = first, .saw_state = true});
 }
 
-static void wish_done(struct checkpoint_request *request, i32 result) { conn_granted(request->owner, result); }
+static void wish_done(struct checkpoint_request *request, i32 result)
+{
+    conn_granted(request->owner, result);
+}
 
 static enum tkd_status wish_status(i32 result)
 {
@@ -147,13 +154,15 @@ static enum tkd_status wish_status(i32 result)
 }
 
 /* CHECKPOINT and BACKUP: parks the connection; when the wish was granted the same frame comes again. */
-static enum service_verdict checkpoint_wish(struct service *service, struct conn *conn, const struct tkd_frame *frame)
+static enum service_verdict checkpoint_wish(struct service *service, struct conn *conn,
+                                            const struct tkd_frame *frame)
 {
     if (conn->granted) {
         enum tkd_status status = wish_status(conn->wish_result);
         if (conn->wish_result < 0) {
             log_warn("checkpoint_refused", LOG_TEXT("op", tkd_op_info(frame->op)->name),
-                     LOG_TEXT("status", tkd_status_info(status)->name), LOG_U64("errno", (u64)-conn->wish_result));
+                     LOG_TEXT("status", tkd_status_info(status)->name),
+                     LOG_U64("errno", (u64)-conn->wish_result));
         }
         enum service_verdict verdict = answer_plain(service, conn, frame, status, true);
         if (verdict == SERVICE_ANSWERED) conn->granted = false;
@@ -240,9 +249,9 @@ static void events_page(struct service *service, const struct tkd_frame *frame, 
 static void state_page(struct service *service, struct conn *conn, const struct tkd_frame *frame,
                        struct answer *answer, struct outcome *outcome)
 {
-    outcome->bytes = state_query(service->pipeline.state, frame->op, frame_first(frame), &service->reader.source,
-                                 answer->body, answer->body_bytes_max, &outcome->count, &outcome->cursor,
-                                 &outcome->status);
+    outcome->bytes = state_query(service->pipeline.state, frame->op, frame_first(frame),
+                                 &service->reader.source, answer->body, answer->body_bytes_max,
+                                 &outcome->count, &outcome->cursor, &outcome->status);
     if (frame->op == TKD_OP_ATTACH && outcome->status == TKD_OK) {
         struct tkd_session_id wish;
         record_head(frame_first(frame), &wish, sizeof(wish));
@@ -256,8 +265,9 @@ static enum service_verdict query(struct service *service, struct conn *conn, co
     struct outcome outcome = {.status = TKD_OK, .saw_state = true};
     if (!answer_begin(conn, TKD_FRAME_BYTES_MAX - TKD_FRAME_BYTES, &answer)) return SERVICE_NO_ROOM;
     if (frame->op == TKD_OP_STATUS) {
-        outcome.bytes = figures_write(&service->figures, &service->pipeline, service->store, clock_monotonic_ns(),
-                                      answer.body, answer.body_bytes_max, &outcome.count);
+        outcome.bytes =
+            figures_write(&service->figures, &service->pipeline, service->store, clock_monotonic_ns(),
+                          answer.body, answer.body_bytes_max, &outcome.count);
     } else if (frame->op == TKD_OP_EVENTS) {
         events_page(service, frame, &answer, &outcome);
     } else {

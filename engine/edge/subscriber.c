@@ -7,8 +7,8 @@
 static bool gather(struct service *service, struct conn *conn, u8 *at, u32 bytes_max, struct event_page *page)
 {
     u64 last = service->pipeline.durable_seq;
-    if (reader_events(&service->reader, conn->event_next, last, TKD_RECORDS_MAX, at + TKD_FRAME_BYTES, bytes_max,
-                      page)) {
+    if (reader_events(&service->reader, conn->event_next, last, TKD_RECORDS_MAX, at + TKD_FRAME_BYTES,
+                      bytes_max, page)) {
         return true;
     }
     log_error("event_unreadable", LOG_U64("seq", conn->event_next));
@@ -37,41 +37,46 @@ static void seal(struct service *service, struct conn *conn, u8 *at, const struc
     service->figures.events_pushed += page->count;
 }
 
-/* Pushes one frame. true: something was pushed. */
-static bool push(struct service *service, struct conn *conn)
+/* Pushes one frame; returns its bytes, 0: it must read first. */
+static u32 push(struct service *service, struct conn *conn)
 {
     static const u32 sizes[] = {SUBSCRIBER_PUSH_BYTES, TKD_FRAME_BYTES_MAX - TKD_FRAME_BYTES};
-    if (outbox_unsent(&conn->out) > SUBSCRIBER_UNSENT_BYTES || !pipeline_hold_room(&service->pipeline)) return false;
+    struct quota *quota = &conn->conns->out_quota;
+    if (outbox_unsent(&conn->out) > SUBSCRIBER_UNSENT_BYTES) return 0;
     for (u32 i = 0; i < ARRAY_COUNT(sizes); i++) { /* the second time for one large event */
         struct event_page page;
-        u8 *at = outbox_reserve(&conn->out, &conn->conns->out_quota, TKD_FRAME_BYTES + sizes[i]);
-        if (!at || !gather(service, conn, at, sizes[i], &page)) return false;
+        /* Half of the memory stays for those who ask. */
+        if (!quota_has(quota, TKD_FRAME_BYTES + sizes[i] + quota->max_bytes / 2)) return 0;
+        u8 *at = outbox_reserve(&conn->out, quota, TKD_FRAME_BYTES + sizes[i]);
+        if (!at || !gather(service, conn, at, sizes[i], &page)) return 0;
         if (page.count == 0) continue;
         seal(service, conn, at, &page);
-        return true;
+        return TKD_FRAME_BYTES + page.bytes;
     }
     ASSERT(!"an event larger than a frame");
-    return false;
+    return 0;
 }
 
 bool subscribers_push(struct service *service)
 {
     struct pipeline *pipeline = &service->pipeline;
     struct conns *conns = pipeline->conns;
-    bool more = false;
+    u32 bytes = 0;
+    struct link *link;
     if (service->shown_seq < pipeline->durable_seq) list_append(&conns->lagging, &conns->subscribed);
     service->shown_seq = pipeline->durable_seq;
-    struct link *next;
-    for (struct link *at = conns->lagging.next; at != &conns->lagging; at = next) {
-        struct conn *conn = LIST_ENTRY(at, struct conn, stream);
-        next = at->next;
-        bool pushed = conn->event_next <= pipeline->durable_seq && push(service, conn);
-        if (conn->event_next > pipeline->durable_seq) {
-            list_remove(at);
-            list_push(&conns->subscribed, at);
-        } else if (pushed) {
-            more = true;
+    while (bytes < SUBSCRIBER_TURN_BYTES && pipeline_hold_room(pipeline) &&
+           (link = list_pop(&conns->lagging))) {
+        struct conn *conn = LIST_ENTRY(link, struct conn, stream);
+        u32 pushed = 0;
+        list_push(&conns->subscribed, link);
+        if (conn->event_next <= pipeline->durable_seq && (pushed = push(service, conn)) == 0) {
+            if (list_linked(link)) conn_stall(conn);
+        } else if (conn->event_next <= pipeline->durable_seq) {
+            list_remove(link);
+            list_push(&conns->lagging, link); /* behind the others */
         }
+        bytes += pushed + TKD_FRAME_BYTES;
     }
-    return more;
+    return !list_empty(&conns->lagging);
 }

@@ -69,7 +69,8 @@ u64 host_memory_bytes(void)
 
 void *host_reserve(u64 bytes, char *error, u32 error_bytes)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         snprintf(error, error_bytes,
                  "cannot reserve %llu MiB of address space for connections: %s; lower --connections, lift "
@@ -77,17 +78,15 @@ void *host_reserve(u64 bytes, char *error, u32 error_bytes)
                  (unsigned long long)(bytes >> 20), strerror(errno));
         return NULL;
     }
-    madvise(memory, bytes, MADV_NOHUGEPAGE); /* one touched byte must not cost 2 MiB; a kernel without is fine */
+    madvise(memory, bytes,
+            MADV_NOHUGEPAGE); /* one touched byte must not cost 2 MiB; a kernel without is fine */
     madvise(memory, bytes, MADV_DONTDUMP);
     return memory;
 }
 
 void host_release(void *memory, u64 bytes) { munmap(memory, bytes); }
 
-void host_discard(void *memory, u64 bytes)
-{
-    ASSERT(madvise(memory, bytes, MADV_DONTNEED) == 0);
-}
+void host_discard(void *memory, u64 bytes) { ASSERT(madvise(memory, bytes, MADV_DONTNEED) == 0); }
 
 i32 host_signals(void)
 {

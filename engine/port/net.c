@@ -57,7 +57,8 @@ static i32 parse_tcp(const char *text, union address *address, char *error, u32 
     const char *port_text;
     char *end = NULL;
     if (!split_host_port(text, host, sizeof(host), &port_text)) {
-        snprintf(error, error_bytes, "'%s' is not HOST:PORT (for example 127.0.0.1:%u)", text, TKD_DEFAULT_PORT);
+        snprintf(error, error_bytes, "'%s' is not HOST:PORT (for example 127.0.0.1:%u)", text,
+                 TKD_DEFAULT_PORT);
         return -EINVAL;
     }
     unsigned long port = strtoul(port_text, &end, 10);
@@ -74,8 +75,8 @@ static i32 parse_tcp(const char *text, union address *address, char *error, u32 
         address->v6.sin6_family = AF_INET6;
         address->v6.sin6_port = htons((u16)port);
     } else {
-        snprintf(error, error_bytes, "'%s' is not an IP address: give a loopback address such as 127.0.0.1:%lu",
-                 host, port);
+        snprintf(error, error_bytes,
+                 "'%s' is not an IP address: give a loopback address such as 127.0.0.1:%lu", host, port);
         return -EINVAL;
     }
     return 0;

@@ -2,10 +2,12 @@
  *
  * Keyspaces: chunks of the state's tables (by table and chunk number), packed events (seq of the first one),
  * archived tickets (ticket id -> seq of the ARCHIVED event), and the root.
- * Jobs CHUNKS and EVENTS join the open transaction; COMMIT ends it together with the root it carries. So a
- * root and everything before it in the queue become visible, and durable, at one instant or not at all.
- * A job's buffers must not change until its `done`, which is called on the loop's thread from io_run().
- * Any failure is final (but that of a COPY): the store refuses all later jobs with the first error.
+ * Jobs CHUNKS and EVENTS join the open transaction; COMMIT ends it together with the root it carries. Events
+ * become visible, and durable, with the next COMMIT. Chunks belong to a snapshot, named by its op: they take
+ * effect all together with the COMMIT of a root of that op. COMMITs of the old root may come in between, so
+ * that a large snapshot needs no large transaction; one that is not finished leaves no trace after the next
+ * opening. A job's buffers must not change until its `done`, which is called on the loop's thread from
+ * io_run(). Any failure is final (but that of a COPY): the store refuses all later jobs with the first error.
  */
 #ifndef PORT_STORE_H
 #define PORT_STORE_H
@@ -40,8 +42,9 @@ struct store_job {
      * events that are stored already are skipped. */
     const void *data;
     u64 bytes;
-    struct store_root root; /* COMMIT */
-    char path[4096];        /* COPY: a new directory that gets a compact copy of the store, fsynced */
+    struct store_root
+        root;        /* COMMIT; CHUNKS: its op is that of the snapshot, above that of the stored root */
+    char path[4096]; /* COPY: a new directory that gets a compact copy of the store, fsynced */
     void (*done)(struct store_job *job, i32 result); /* 0 or -errno */
     void *owner;
     struct store_job *next; /* the store's */

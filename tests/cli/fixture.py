@@ -1,10 +1,11 @@
 """A small desk on the virtual clock, and checks on what ticketctl says of it."""
+import atexit
 import os
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from server import Server, check, finish  # noqa: E402,F401
+from server import BIN, Server, check, finish  # noqa: E402,F401
 
 os.environ["TZ"] = "UTC"
 os.environ.pop("TICKETD_SERVER", None)
@@ -14,7 +15,7 @@ MINUTE = 60_000
 HOUR = 60 * MINUTE
 
 DESK = """
-desk: {archive_after: 7d}
+desk: {archive_after: 300d}
 skills: [退款, 英语]
 channels: [phone, email]
 tiers: [vip]
@@ -31,7 +32,7 @@ queues:
 - {name: 申领, strategy: claim}
 agents:
 - {name: 李雷, capacity: 2, skills: [退款], queues: [物流, 售后, 退款, 申领]}
-- {name: 韩梅梅, capacity: 2, queues: [物流, 售后, 申领]}
+- {name: 韩梅梅, queues: [物流, 售后, 申领]}
 - {name: 老板, queues: ['*']}
 sla:
 - name: 急
@@ -51,6 +52,7 @@ class Desk(Server):
         super().__init__(self.directory.name, "--memory-budget", "256M", *(options or ("--clock", "virtual")))
         self.virtual = not options
         self.now = T0
+        atexit.register(lambda: self.process and self.process.kill())
         self.start()
         if catalog:
             code, _, error = self.run("apply", "-f", "-", text=catalog)

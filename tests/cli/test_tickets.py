@@ -80,7 +80,8 @@ def states(desk):
                            ("cancel", "cancelled"), ("reopen", "open")):
         desk.did("ticket", verb, one, "because")
         equal("%s makes it %s" % (verb, expected), state(), expected)
-    comments = {event["verb"]: event["text"] for event in desk.json("ticket", "history", one) if event["kind"] == "state"}
+    comments = {event["verb"]: event["text"] for event in desk.json("ticket", "history", one)
+                if event["kind"] == "state"}
     check("comments stand in the history", all(text == "because" for text in comments.values()) and len(comments) == 7,
           comments)
     desk.did("ticket", "pend", one)
@@ -119,12 +120,13 @@ def clocks(desk):
     check("the time left is shown", code == 0 and "10m" in out and "3h40m" in out, out)
     desk.later(11 * MINUTE)
     desk.did("ticket", "reply", one, "late")
-    equal("the first reply was late", desk.ticket(one)["first_reply"], {"ran_ms": 31 * MINUTE, "due": None, "card": "red"})
+    equal("the first reply was late", desk.ticket(one)["first_reply"],
+          {"ran_ms": 31 * MINUTE, "due": None, "card": "red"})
     cards = [(event["card"], event["clock"], event["time"]) for event in desk.json("ticket", "history", one)
              if event["kind"] == "card"]
     equal("cards are shown when due", cards, [("yellow", "first_reply", "2027-01-19T12:22:30.000Z"),
-                                             ("yellow", "step", "2027-01-19T12:30:00.000Z"),
-                                             ("red", "first_reply", "2027-01-19T12:30:00.000Z")])
+                                             ("red", "first_reply", "2027-01-19T12:30:00.000Z"),
+                                             ("yellow", "step", "2027-01-19T12:30:00.000Z")])
     breached = [row["id"] for row in desk.json("ticket", "list", "--breached")]
     check("breached tickets can be listed", int(one) in breached, breached)
 
@@ -147,7 +149,8 @@ def trajectory(desk):
     code, out, _ = desk.run("ticket", "show", one)
     check("the table has them", code == 0 and "trajectory" in out and "transferred" in out, out)
     equal("history is in order", kinds(desk, one),
-          ["created", "assigned", "task_closed", "transferred", "assigned", "task_closed", "state", "state"])
+          ["created", "waiting", "assigned", "task_closed", "transferred", "waiting", "assigned", "task_closed",
+           "state", "state"])
     equal("history --limit has the newest", len(desk.json("ticket", "history", one, "-n", "3")), 3)
 
 
@@ -193,8 +196,20 @@ def listing(desk):
     code, out, error = desk.run("ticket", "list", "--tag", "nothing")
     check("an empty list says so", code == 0 and out == "" and "no such tickets" in error, out, error)
     code, out, _ = desk.run("ticket", "list", "-o", "csv", "-n", "1")
-    check("csv has a header", code == 0 and out.startswith("id,state,priority,") and out.count("\r\n") == 2, out)
+    check("csv has a header", code == 0 and out.startswith("id,state,priority,") and len(out.splitlines()) == 2, out)
     refused("an unknown state", desk.run("ticket", "list", "--state", "lost"), code=2)
+
+
+def archived(desk):
+    desk.at(T0 + 400 * 24 * HOUR)
+    closed = [row["id"] for row in desk.json("ticket", "list", "--state", "closed", "-n", "0")]
+    desk.create("-s", "much later")
+    ticket = desk.ticket(closed[0])
+    check("a closed ticket has left memory and is still shown", ticket["archived"] and ticket["state"] == "closed" and
+          len(ticket["trajectory"]) == ticket["stations"], ticket)
+    equal("it is not listed", desk.json("ticket", "list", "--state", "closed"), [])
+    equal("its history goes on to the end", kinds(desk, closed[0])[-1], "archived")
+    refused("it takes no commands", desk.do("ticket", "reopen", str(closed[0])), "not_found")
 
 
 def main():
@@ -207,6 +222,7 @@ def main():
     trajectory(desk)
     routing(desk)
     listing(desk)
+    archived(desk)
     check("the server ends well", desk.stop() == 0)
     finish()
 

@@ -16,7 +16,11 @@ static const char *binary(void)
     static char path[4096];
     const char *named = getenv("TICKETD_BIN");
     const char *folder = getenv("BIN");
-    snprintf(path, sizeof(path), "%s%s", named ? named : folder ? folder : "build/bin", named ? "" : "/ticketd");
+    snprintf(path, sizeof(path), "%s%s",
+             named    ? named
+             : folder ? folder
+                      : "build/bin",
+             named ? "" : "/ticketd");
     return path;
 }
 

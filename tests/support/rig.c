@@ -31,7 +31,9 @@ static struct rig *rig_with_budget(u64 memory_bytes)
     rig->frame_bytes = malloc(TKD_FRAME_BYTES_MAX);
     rig->log_max = RIG_LOG_BYTES;
     rig->log = mmap(NULL, rig->log_max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    ASSERT(rig->frame_bytes != NULL && rig->log != MAP_FAILED);
+    rig->rows_bytes_max = TKD_FRAME_BYTES_MAX;
+    rig->rows = malloc(rig->rows_bytes_max);
+    ASSERT(rig->frame_bytes != NULL && rig->rows != NULL && rig->log != MAP_FAILED);
     rig->now_ms = 1000;
     rig_map(rig);
     return rig;
@@ -45,6 +47,7 @@ void rig_destroy(struct rig *rig)
     munmap(rig->memory, rig->memory_bytes);
     munmap(rig->log, rig->log_max);
     free(rig->frame_bytes);
+    free(rig->rows);
     free(rig);
 }
 
@@ -160,6 +163,66 @@ void rig_replay(struct rig *rig)
     munmap(rig->memory, rig->memory_bytes);
     rig_map(rig);
     rig_replay_into(rig, rig->state, 0);
+}
+
+/* ---- Queries: events are read from the ring, archived tickets are looked up in it ---- */
+
+static const struct tkd_event *source_read(void *owner, u64 seq)
+{
+    const struct rig *rig = owner;
+    return event_at(state_events_read(rig->state), seq);
+}
+
+static i32 source_archived(void *owner, u64 ticket, u64 *event_seq)
+{
+    const struct rig *rig = owner;
+    const struct event_log *log = state_events_read(rig->state);
+    for (u64 seq = log->seq_first; seq < log->seq_next; seq++) {
+        const struct tkd_event *event = event_at(log, seq);
+        if (event->kind != TKD_EVENT_ARCHIVED || event->ticket != ticket) continue;
+        *event_seq = seq;
+        return 0;
+    }
+    return -1;
+}
+
+enum tkd_status rig_query(struct rig *rig, u16 op, u32 record, const void *head, const char *const *texts)
+{
+    struct event_source source = {.read = source_read, .archived = source_archived, .owner = rig};
+    enum tkd_status status;
+    rig_begin(rig, op);
+    rig_add(rig, record, head, texts);
+    frame_seal(rig_frame(rig));
+    ASSERT(frame_check(rig_frame(rig)) == TKD_OK);
+    u32 bytes = state_query(rig->state, op, frame_first(rig_frame(rig)), &source, rig->rows, rig->rows_bytes_max,
+                            &rig->rows_count, &rig->cursor, &status);
+    u32 walked = 0;
+    for (u32 i = 0; i < rig->rows_count; i++) {
+        const struct tkd_prefix *row = (const struct tkd_prefix *)(rig->rows + walked);
+        ASSERT(row->size >= row->head && row->size % 8 == 0);
+        walked += row->size;
+    }
+    ASSERT(walked == bytes);
+    return status;
+}
+
+const void *rig_row(const struct rig *rig, u32 number)
+{
+    ASSERT(number < rig->rows_count);
+    const u8 *at = rig->rows;
+    while (number-- > 0) at += ((const struct tkd_prefix *)at)->size;
+    return at;
+}
+
+u64 rig_figure(struct rig *rig, const char *name)
+{
+    ASSERT(rig_query(rig, TKD_OP_SUMMARY, TKD_RECORD_empty, &(struct tkd_empty){0}, NULL) == TKD_OK);
+    for (u32 i = 0; i < rig->rows_count; i++) {
+        const struct tkd_metric *metric = rig_row(rig, i);
+        if (metric->name_bytes == strlen(name) && memcmp(metric + 1, name, metric->name_bytes) == 0)
+            return metric->value;
+    }
+    return 0;
 }
 
 static u32 ids_bytes(const u16 *ids)

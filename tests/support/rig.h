@@ -17,6 +17,11 @@ struct rig {
     u8 *log;
     u64 log_used;
     u64 log_max;
+    /* The answer of the last query. */
+    u8 *rows;
+    u32 rows_bytes_max; /* of a page */
+    u32 rows_count;
+    u64 cursor;
 };
 
 struct rig *rig_create(void);
@@ -43,6 +48,12 @@ enum tkd_status rig_run(struct rig *rig);
 void rig_advance(struct rig *rig, u64 now_ms);
 /* PULSEs until nothing is pending. */
 void rig_settle(struct rig *rig);
+
+/* A query with one record; its rows are in rig->rows, then `rig_row()` by number. */
+enum tkd_status rig_query(struct rig *rig, u16 op, u32 record, const void *head, const char *const *texts);
+const void *rig_row(const struct rig *rig, u32 number);
+/* A figure of SUMMARY, 0 when it is not there. */
+u64 rig_figure(struct rig *rig, const char *name);
 
 /* Short forms. They assert that the catalog takes the entry. */
 void rig_skill(struct rig *rig, u32 id, const char *name);

@@ -210,7 +210,8 @@ u64 wire_metric(int fd, const char *name)
     for (u32 i = 0; i < answer->count; i++, row = record_next(row)) {
         struct tkd_metric metric;
         record_head(row, &metric, sizeof(metric));
-        bool same = metric.name_bytes == strlen(name) && memcmp(record_texts(row), name, metric.name_bytes) == 0;
+        bool same =
+            metric.name_bytes == strlen(name) && memcmp(record_texts(row), name, metric.name_bytes) == 0;
         if (same) return metric.value;
     }
     cr_assert(false, "there is no metric %s", name);

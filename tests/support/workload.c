@@ -299,7 +299,6 @@ static void send(struct workload *workload, struct client *client)
         rig_frame(rig)->ack_below = client->next_seq;
         status = rig_run(rig);
     }
-    if (status != TKD_OK) fprintf(stderr, "status %u op %u client %p\n", status, rig_frame(rig)->op, (void*)client);
     ASSERT(status == TKD_OK || (status == TKD_SESSION_EXPIRED && client != NULL));
     if (status != TKD_OK) return;
     if (client != NULL) client_took(workload, client);

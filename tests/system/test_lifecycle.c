@@ -291,7 +291,8 @@ Test(lifecycle, the_virtual_clock_takes_time_from_the_commands)
     static const struct {
         u64 time_ms;
         enum tkd_status status;
-    } steps[] = {{1000000, TKD_OK}, {999999, TKD_BAD_TIME}, {0, TKD_OK}, {1000000, TKD_OK}, {1700000000000, TKD_OK}};
+    } steps[] = {
+        {1000000, TKD_OK}, {999999, TKD_BAD_TIME}, {0, TKD_OK}, {1000000, TKD_OK}, {1700000000000, TKD_OK}};
     for (u32 i = 0; i < ARRAY_COUNT(steps); i++) {
         wire_begin(&frame, TKD_OP_TICKET_CREATE, i);
         wire_add_create(&frame, "");

@@ -244,7 +244,8 @@ Test(wire, the_largest_frame_is_taken)
         u32 room = left - (u32)sizeof(head);
         head.address_bytes = 5;
         head.body_bytes = min_u32(room - 8, 200000);
-        if (left - (u32)round_up(sizeof(head) + 5 + head.body_bytes, 8) < 1000) head.body_bytes = min_u32(room - 5, 262144);
+        if (left - (u32)round_up(sizeof(head) + 5 + head.body_bytes, 8) < 1000)
+            head.body_bytes = min_u32(room - 5, 262144);
         memcpy(text, "13800", 5);
         wire_add(&frame, &head, sizeof(head), text, 5 + head.body_bytes);
         left = TKD_FRAME_BYTES_MAX - frame.head.size;

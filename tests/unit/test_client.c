@@ -1,5 +1,5 @@
-/* The client library: what it makes of bytes that a server should not send, and how it comes back after a lost
- * connection. The server is a thread that plays a script over a Unix socket. */
+/* The client library: what it makes of bytes that a server should not send, and how it comes back after a
+ * lost connection. The server is a thread that plays a script over a Unix socket. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -73,7 +73,8 @@ Test(client, a_good_answer_is_read)
     struct tkd_metric metric;
     tkd_read(TKD_RECORD_metric, row, &metric);
     cr_assert_eq(metric.value, 7);
-    struct tkd_text name = tkd_row_text(TKD_RECORD_metric, row, 0), text = tkd_row_text(TKD_RECORD_metric, row, 1);
+    struct tkd_text name = tkd_row_text(TKD_RECORD_metric, row, 0),
+                    text = tkd_row_text(TKD_RECORD_metric, row, 1);
     cr_assert(name.bytes == 3 && memcmp(name.data, "abc", 3) == 0);
     cr_assert(text.bytes == 5 && memcmp(text.data, "hello", 5) == 0);
     row = tkd_next_row(&answer, row);
@@ -375,7 +376,8 @@ Test(client, frames_larger_than_the_socket_takes)
     for (u32 i = 0; i < 64; i++) {
         cr_assert_eq(tkd_begin(client, TKD_OP_TICKET_CREATE, 0, 0), 0);
         for (u32 j = 0; j < 5; j++) {
-            cr_assert_eq(tkd_add(client, TKD_RECORD_ticket_create, &create, texts), 0, "%s", tkd_error(client));
+            cr_assert_eq(tkd_add(client, TKD_RECORD_ticket_create, &create, texts), 0, "%s",
+                         tkd_error(client));
         }
         cr_assert_lt(tkd_frame_room(client), 200000);
         cr_assert_eq(tkd_add(client, TKD_RECORD_ticket_create, &create, texts), TKD_E_USAGE);
@@ -432,7 +434,8 @@ Test(client, a_refused_call_names_status_and_meaning)
     struct tkd_client *client = connected(peer);
     struct tkd_ticket_get get = {.ticket = 9};
     struct tkd_answer answer;
-    cr_assert_eq(tkd_call(client, TKD_OP_TICKET_GET, 0, TKD_RECORD_ticket_get, &get, NULL, &answer), TKD_E_REFUSED);
+    cr_assert_eq(tkd_call(client, TKD_OP_TICKET_GET, 0, TKD_RECORD_ticket_get, &get, NULL, &answer),
+                 TKD_E_REFUSED);
     cr_assert_eq(answer.status, TKD_NOT_FOUND);
     cr_assert_not_null(strstr(tkd_error(client), "not_found"));
     tkd_close(client);

@@ -42,13 +42,19 @@ static struct conn *connect_pair(int *peer)
 
 static struct tkd_frame ping(u64 seq)
 {
-    struct tkd_frame frame = {
-        .magic = TKD_MAGIC, .version = TKD_PROTOCOL_VERSION, .op = TKD_OP_PING, .size = TKD_FRAME_BYTES, .seq = seq};
+    struct tkd_frame frame = {.magic = TKD_MAGIC,
+                              .version = TKD_PROTOCOL_VERSION,
+                              .op = TKD_OP_PING,
+                              .size = TKD_FRAME_BYTES,
+                              .seq = seq};
     frame_seal(&frame);
     return frame;
 }
 
-static void write_all(int fd, const void *data, size_t bytes) { cr_assert_eq(write(fd, data, bytes), (ssize_t)bytes); }
+static void write_all(int fd, const void *data, size_t bytes)
+{
+    cr_assert_eq(write(fd, data, bytes), (ssize_t)bytes);
+}
 
 static struct conn *next_ready(void)
 {

@@ -53,7 +53,8 @@ static u32 receive(const void *data, u32 bytes)
     return taken;
 }
 
-/* Receives all of it, asking for a frame in between like the server does; none may be whole before the end. */
+/* Receives all of it, asking for a frame in between like the server does; none may be whole before the end.
+ */
 static void receive_partial(const void *data, u32 bytes)
 {
     enum tkd_status status;

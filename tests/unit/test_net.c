@@ -44,8 +44,16 @@ Test(net, only_loopback)
 Test(net, what_is_no_address_is_named)
 {
     struct net_listener listener;
-    static const char *const wrong[] = {"", "7411", ":7411", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
-                                        "127.0.0.1:-1", "127.0.0.1:1x", "example.org:80", "[::1:80"};
+    static const char *const wrong[] = {"",
+                                        "7411",
+                                        ":7411",
+                                        "127.0.0.1",
+                                        "127.0.0.1:",
+                                        "127.0.0.1:65536",
+                                        "127.0.0.1:-1",
+                                        "127.0.0.1:1x",
+                                        "example.org:80",
+                                        "[::1:80"};
     for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
         cr_assert_lt(net_listen_tcp(&listener, wrong[i], error, sizeof(error)), 0, "%s", wrong[i]);
         cr_assert_gt(strlen(error), 10);

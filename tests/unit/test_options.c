@@ -31,9 +31,10 @@ Test(options, defaults)
 
 Test(options, everything)
 {
-    cr_assert_eq(parse("--data=d --listen 127.0.0.1:0 --listen [::1]:0 --unix a --unix b --clock virtual "
-                       "--durability interval=20 --memory-budget 2G --checkpoint-bytes 32m --connections 500"),
-                 OPTIONS_RUN);
+    cr_assert_eq(
+        parse("--data=d --listen 127.0.0.1:0 --listen [::1]:0 --unix a --unix b --clock virtual "
+              "--durability interval=20 --memory-budget 2G --checkpoint-bytes 32m --connections 500"),
+        OPTIONS_RUN);
     cr_assert_eq(options.listen_count, 2);
     cr_assert_eq(options.unix_count, 2);
     cr_assert_str_eq(options.unix_paths[1], "b");
@@ -63,20 +64,21 @@ Test(options, every_mistake_is_named)
     static const struct {
         const char *line;
         const char *named;
-    } wrong[] = {{"", "--data"},
-                 {"--data", "--data"},
-                 {"--data d --nonsense", "--nonsense"},
-                 {"--data d more", "more"},
-                 {"--data d --clock sun", "sun"},
-                 {"--data d --durability interval=0", "interval=0"},
-                 {"--data d --durability interval=x", "interval=x"},
-                 {"--data d --durability maybe", "maybe"},
-                 {"--data d --memory-budget 1", "memory-budget"},
-                 {"--data d --memory-budget 1GB", "1GB"},
-                 {"--data d --memory-budget 99999999999G", "99999999999G"},
-                 {"--data d --checkpoint-bytes -1", "-1"},
-                 {"--data d --connections 0", "connections"},
-                 {"--data d --unix 1 --unix 2 --unix 3 --unix 4 --unix 5 --unix 6 --unix 7 --unix 8 --unix 9", "8"}};
+    } wrong[] = {
+        {"", "--data"},
+        {"--data", "--data"},
+        {"--data d --nonsense", "--nonsense"},
+        {"--data d more", "more"},
+        {"--data d --clock sun", "sun"},
+        {"--data d --durability interval=0", "interval=0"},
+        {"--data d --durability interval=x", "interval=x"},
+        {"--data d --durability maybe", "maybe"},
+        {"--data d --memory-budget 1", "memory-budget"},
+        {"--data d --memory-budget 1GB", "1GB"},
+        {"--data d --memory-budget 99999999999G", "99999999999G"},
+        {"--data d --checkpoint-bytes -1", "-1"},
+        {"--data d --connections 0", "connections"},
+        {"--data d --unix 1 --unix 2 --unix 3 --unix 4 --unix 5 --unix 6 --unix 7 --unix 8 --unix 9", "8"}};
     for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
         cr_assert_eq(parse(wrong[i].line), OPTIONS_WRONG, "%s", wrong[i].line);
         cr_assert_not_null(strstr(error, wrong[i].named), "%s: %s", wrong[i].line, error);

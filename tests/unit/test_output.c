@@ -35,8 +35,11 @@ static void capture_expect(struct capture *capture, const char *expected)
     free(capture->text);
 }
 
-static const struct column columns[] = {
-    {"id", CELL_NUMBER}, {"queue", CELL_TEXT}, {"age_ms", CELL_DURATION}, {"solved", CELL_TIME}, {"late", CELL_FLAG}};
+static const struct column columns[] = {{"id", CELL_NUMBER},
+                                        {"queue", CELL_TEXT},
+                                        {"age_ms", CELL_DURATION},
+                                        {"solved", CELL_TIME},
+                                        {"late", CELL_FLAG}};
 
 static void rows_add(struct output *output)
 {
@@ -96,7 +99,8 @@ Test(output, details_are_lines_and_leave_out_what_is_empty)
 {
     struct capture capture;
     capture_begin(&capture);
-    static const struct column own[] = {{"first_reply_ms", CELL_DURATION}, {"key", CELL_TEXT}, {"queue", CELL_TEXT}};
+    static const struct column own[] = {
+        {"first_reply_ms", CELL_DURATION}, {"key", CELL_TEXT}, {"queue", CELL_TEXT}};
     struct output *output = output_open(capture.file, OUTPUT_TABLE, false, own, 3, true);
     output_duration(output, 1000);
     output_string(output, "");

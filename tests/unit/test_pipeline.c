@@ -1,5 +1,4 @@
 #include <criterion/criterion.h>
-#include <unistd.h>
 
 #include "support/edge.h"
 
@@ -7,29 +6,25 @@ static struct edge edge;
 static struct pipeline *pipeline;
 static struct conn *conn;
 static union wire_frame frame;
-static int peer;
 
 static void open_with(bool virtual_clock)
 {
     edge_open(&edge, virtual_clock);
     pipeline = &edge.service.pipeline;
-    conn = edge_connect(&edge, &peer);
+    conn = edge_connect(&edge);
 }
 
 static void setup(void) { open_with(false); }
 
-static void teardown(void)
-{
-    close(peer);
-    edge_close(&edge);
-}
+static void teardown(void) { edge_close(&edge); }
 
 TestSuite(pipeline, .init = setup, .fini = teardown);
 TestSuite(pipeline_virtual, .fini = teardown);
 
 static u64 event_last(void) { return state_events_read(pipeline->state)->seq_next - 1; }
 
-/* Counts events of a kind from `from` on, and checks that times do not go back and are never above `max_ms`. */
+/* Counts events of a kind from `from` on, and checks that times do not go back and are never above `max_ms`.
+ */
 static u32 count_events(u64 from, u16 kind, u64 max_ms)
 {
     u32 count = 0;
@@ -65,8 +60,7 @@ Test(pipeline, an_answer_leaves_when_it_is_durable_and_not_before)
 
 Test(pipeline, a_ping_passes_nobody_but_waits_for_nothing_else)
 {
-    int other_peer;
-    struct conn *other = edge_connect(&edge, &other_peer);
+    struct conn *other = edge_connect(&edge);
     edge_turn(&edge, 5000);
     edge_catalog(&edge, conn, 0);
     wire_empty_frame(&frame, TKD_OP_PING, 1);
@@ -76,13 +70,11 @@ Test(pipeline, a_ping_passes_nobody_but_waits_for_nothing_else)
     cr_assert_eq(other->out.released, other->out.written);
     edge_settle(&edge);
     cr_assert_eq(conn->out.released, conn->out.written);
-    close(other_peer);
 }
 
 Test(pipeline, a_query_waits_for_what_it_saw)
 {
-    int other_peer;
-    struct conn *other = edge_connect(&edge, &other_peer);
+    struct conn *other = edge_connect(&edge);
     edge_turn(&edge, 5000);
     edge_catalog(&edge, conn, 0);
     wire_empty_frame(&frame, TKD_OP_SUMMARY, 1);
@@ -90,7 +82,6 @@ Test(pipeline, a_query_waits_for_what_it_saw)
     cr_assert_lt(other->out.released, other->out.written);
     edge_settle(&edge);
     cr_assert_eq(other->out.released, other->out.written);
-    close(other_peer);
 }
 
 Test(pipeline, what_is_held_for_a_connection_that_has_gone_goes_nowhere)
@@ -99,14 +90,12 @@ Test(pipeline, what_is_held_for_a_connection_that_has_gone_goes_nowhere)
     edge_catalog(&edge, conn, 0);
     conn_close(conn);
     while (edge.conns.count > 0) io_run(edge.io, true);
-    int other_peer;
-    struct conn *other = edge_connect(&edge, &other_peer);
+    struct conn *other = edge_connect(&edge);
     cr_assert_eq(other, conn, "the same slot");
     u64 position = other->out.released;
     edge_settle(&edge);
     cr_assert_eq(other->out.released, other->out.written);
     cr_assert_geq(other->out.released, position);
-    close(other_peer);
 }
 
 Test(pipeline, time_does_not_go_back_with_the_wall_clock)
@@ -184,7 +173,7 @@ Test(pipeline, who_finds_the_log_full_waits_for_a_write_and_loses_nothing)
         u64 op = state_op(pipeline->state);
         enum service_verdict verdict = edge_frame(&edge, conn, &frame);
         if (verdict == SERVICE_ANSWERED) {
-            cr_assert_eq(edge_answer(&edge, conn)->status, TKD_OK);
+            cr_assert_eq(edge_answer(conn)->status, TKD_OK);
             done++;
             continue; /* without submitting: the open batch fills up */
         }
@@ -207,7 +196,7 @@ Test(pipeline, a_time_is_not_taken_under_the_wall_clock)
     frame.head.time_ms = 6000;
     u64 op = state_op(pipeline->state);
     edge_frame(&edge, conn, &frame);
-    cr_assert_eq(edge_answer(&edge, conn)->status, TKD_BAD_TIME);
+    cr_assert_eq(edge_answer(conn)->status, TKD_BAD_TIME);
     cr_assert_eq(state_op(pipeline->state), op);
 }
 
@@ -229,7 +218,7 @@ Test(pipeline_virtual, deadlines_before_the_command_fire_first)
     wire_add_create(&frame, "");
     frame.head.time_ms = 5999;
     edge_frame(&edge, conn, &frame);
-    cr_assert_eq(edge_answer(&edge, conn)->status, TKD_BAD_TIME);
+    cr_assert_eq(edge_answer(conn)->status, TKD_BAD_TIME);
 }
 
 Test(pipeline_virtual, a_storm_before_a_command_makes_it_wait)
@@ -270,7 +259,7 @@ Test(pipeline_virtual, a_repeated_request_is_answered_whatever_its_time)
     wire_begin(&frame, TKD_OP_REGISTER, 1);
     wire_add(&frame, &head, sizeof(head), NULL, 0);
     edge_frame(&edge, conn, &frame);
-    u64 session = wire_results(edge_answer(&edge, conn))->id;
+    u64 session = wire_results(edge_answer(conn))->id;
     conn_attach(conn, session);
     for (u32 i = 0; i < 2; i++) {
         wire_begin(&frame, TKD_OP_TICKET_CREATE, 1);
@@ -278,8 +267,8 @@ Test(pipeline_virtual, a_repeated_request_is_answered_whatever_its_time)
         frame.head.time_ms = 5000;
         wire_add_create(&frame, "");
         edge_frame(&edge, conn, &frame);
-        cr_assert_eq(edge_answer(&edge, conn)->status, TKD_OK);
-        cr_assert_eq(wire_results(edge_answer(&edge, conn))->id, 1);
+        cr_assert_eq(edge_answer(conn)->status, TKD_OK);
+        cr_assert_eq(wire_results(edge_answer(conn))->id, 1);
         if (i == 0) edge_create(&edge, conn, 1, 9000);
     }
     cr_assert_eq(state_op(pipeline->state), 4);

@@ -6,7 +6,7 @@
 #include "ticketctl/timefmt.h"
 
 #define HOUR_MS 3600000ull
-#define NOW_MS 1763721000123ull /* 2025-11-21T10:30:00.123Z */
+#define NOW_MS  1763721000123ull /* 2025-11-21T10:30:00.123Z */
 
 static void zone(const char *name)
 {
@@ -19,8 +19,14 @@ Test(timefmt, durations_are_read)
     static const struct {
         const char *text;
         u64 ms;
-    } good[] = {{"90m", 5400000},   {"2h30m", 9000000}, {"3d", 72 * HOUR_MS}, {"1w", 168 * HOUR_MS},
-                {"1500ms", 1500},   {"10s", 10000},     {"0", 0},             {"250", 250},
+    } good[] = {{"90m", 5400000},
+                {"2h30m", 9000000},
+                {"3d", 72 * HOUR_MS},
+                {"1w", 168 * HOUR_MS},
+                {"1500ms", 1500},
+                {"10s", 10000},
+                {"0", 0},
+                {"250", 250},
                 {"1d2h3m4s5ms", 93784005}};
     for (u32 i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         u64 ms = 1;
@@ -67,8 +73,9 @@ Test(timefmt, times_are_read)
         cr_assert(time_parse(good[i].text, NOW_MS, &ms), "%s", good[i].text);
         cr_assert_eq(ms, good[i].ms, "%s: %llu", good[i].text, (unsigned long long)ms);
     }
-    static const char *const bad[] = {"", "yesterday", "2025", "2025-13-01", "2025-02-30", "2025-11-21T25:00", "@",
-                                      "@-1", "-x", "2025-11-21T10:30:00X", "1969-01-01", "21.11.2025"};
+    static const char *const bad[] = {
+        "",  "yesterday", "2025", "2025-13-01",           "2025-02-30", "2025-11-21T25:00",
+        "@", "@-1",       "-x",   "2025-11-21T10:30:00X", "1969-01-01", "21.11.2025"};
     for (u32 i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         u64 ms = 1;
         cr_assert_not(time_parse(bad[i], NOW_MS, &ms), "%s", bad[i]);
@@ -92,7 +99,8 @@ Test(timefmt, periods_are_those_of_the_zone)
     cr_assert_str_eq(period_text(PERIOD_DAY, period_begin(PERIOD_DAY, evening_ms), buffer), "2025-11-22");
     cr_assert_str_eq(period_text(PERIOD_MONTH, period_begin(PERIOD_MONTH, evening_ms), buffer), "2025-11");
     cr_assert_str_eq(period_text(PERIOD_WEEK, period_begin(PERIOD_WEEK, evening_ms), buffer), "2025-W47");
-    cr_assert_str_eq(period_text(PERIOD_HOUR, period_begin(PERIOD_HOUR, evening_ms), buffer), "2025-11-22 00:00");
+    cr_assert_str_eq(period_text(PERIOD_HOUR, period_begin(PERIOD_HOUR, evening_ms), buffer),
+                     "2025-11-22 00:00");
     cr_assert_eq(period_begin(PERIOD_ALL, evening_ms), 0);
     zone("UTC");
     cr_assert_str_eq(period_text(PERIOD_DAY, period_begin(PERIOD_DAY, evening_ms), buffer), "2025-11-21");

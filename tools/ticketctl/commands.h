@@ -8,8 +8,9 @@
 #define TICKET_UPDATES(U)                                                                                    \
     U(assign)                                                                                                \
     U(claim)                                                                                                 \
-    U(release) U(transfer) U(priority) U(category) U(tag) U(untag) U(pend) U(hold) U(resume) U(resolve)      \
-        U(close) U(cancel) U(force_end) U(pause) U(continue) U(reopen) U(urge) U(reply) U(note) U(message)
+    U(release)                                                                                               \
+    U(transfer) U(priority) U(category) U(tag) U(untag) U(pend) U(hold) U(resume) U(resolve) U(close)        \
+        U(cancel) U(force_end) U(pause) U(continue) U(reopen) U(urge) U(reply) U(note) U(message)
 
 #define COMMAND_DECLARE(name) extern const struct command command_ticket_##name;
 #define COMMAND_ADDRESS(name) &command_ticket_##name,

@@ -22,13 +22,14 @@ static bool is_group(const char *word)
     return false;
 }
 
-/* How far the words given are from a command: from all its words, or else from its group. */
+/* How far the words given are from a command: from all its words, or else, when the first names no group,
+ * from its group. */
 static u32 command_distance(const char *given, const char *first, const char *name)
 {
     char group[64];
     snprintf(group, sizeof(group), "%.*s", (int)strcspn(name, " "), name);
-    u32 whole = edit_distance(given, name), grouped = edit_distance(first, group) + 1;
-    return whole < grouped ? whole : grouped;
+    u32 whole = edit_distance(given, name), grouped = edit_distance(first, group);
+    return grouped == 0 || whole <= grouped ? whole : grouped + 1;
 }
 
 static int unknown_command(const struct line *line)
@@ -99,6 +100,12 @@ static int run(struct ctl *ctl, const struct args *args)
     return command->run(ctl, args);
 }
 
+static bool address_is_one(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    return colon && colon != address && colon[1] != 0;
+}
+
 static int run_line(struct line *line, bool color)
 {
     const char *environment = getenv("TICKETD_SERVER");
@@ -111,6 +118,10 @@ static int run_line(struct line *line, bool color)
     };
     if (line->at && !time_parse(line->at, 0, &ctl.at_ms)) {
         complain("--at takes a time such as 2026-11-21T08:30:00Z, not '%s'", line->at);
+        return EXIT_USAGE;
+    }
+    if (!address_is_one(ctl.server)) {
+        complain("an address is HOST:PORT or unix:PATH, not '%s'", ctl.server);
         return EXIT_USAGE;
     }
     int code = run(&ctl, &line->args);

@@ -155,8 +155,8 @@ static int show_run(struct ctl *ctl, const struct args *args)
     struct queue_rows queues = {0};
     u64 limit = 20;
     int code;
-    if (!ctl_catalog(ctl, &code)) return code;
     if (!args_number(args, "limit", 1000, &limit)) return EXIT_USAGE;
+    if (!ctl_catalog(ctl, &code)) return code;
     u32 id = catalog_id(ctl->catalog, TKD_KIND_QUEUE, args->operands[0]);
     if (id == 0) return EXIT_REFUSED;
     code = queues_read(ctl, &queues);

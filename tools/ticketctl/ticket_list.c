@@ -76,10 +76,10 @@ static int run(struct ctl *ctl, const struct args *args)
     u64 limit = 100;
     bool more = false;
     int code;
+    if (!args_number(args, "limit", UINT64_MAX, &limit)) return EXIT_USAGE;
     if (!ctl_catalog(ctl, &code)) return code;
     code = filter_read(ctl, args, &filter);
     if (code != EXIT_OK) return code;
-    if (!args_number(args, "limit", UINT64_MAX, &limit)) return EXIT_USAGE;
     if (limit == 0) limit = UINT64_MAX;
     struct output *output = ticket_rows_open(ctl);
     code = pages_show(ctl, output, &filter, text_of(args_value(args, "tag")), limit, &more);

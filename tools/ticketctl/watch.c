@@ -144,7 +144,8 @@ static void show(struct watch *watch, const struct tkd_prefix *row)
         complain("watch: events %" PRIu64 " to %" PRIu64 " are missing", watch->next, view.head.seq - 1);
     }
     watch->next = view.head.seq + 1;
-    if (view.head.kind == TKD_EVENT_CATALOG) catalog_refresh(watch->ctl);
+    bool newer = view.head.kind == TKD_EVENT_CATALOG && view.head.c > watch->ctl->catalog->version;
+    if (newer) catalog_refresh(watch->ctl);
     if (!wanted(watch, &view)) return;
     watch->left--;
     if (watch->ctl->form == OUTPUT_TABLE) {

@@ -1,0 +1,113 @@
+#include <criterion/criterion.h>
+
+#include "support/edge.h"
+
+static struct edge edge;
+static struct conn *conn;
+static union wire_frame frame;
+
+static void setup(void)
+{
+    edge_open(&edge, false);
+    conn = edge_connect(&edge);
+    edge_turn(&edge, 5000);
+}
+
+static void teardown(void) { edge_close(&edge); }
+
+TestSuite(service, .init = setup, .fini = teardown);
+
+static void expect(enum tkd_status status)
+{
+    cr_assert_eq(edge_frame(&edge, conn, &frame), SERVICE_ANSWERED);
+    const struct tkd_frame *answer = edge_answer(conn);
+    cr_assert_eq(answer->status, status, "%u, not %u", answer->status, status);
+    cr_assert_eq(answer->op, frame.head.op);
+    cr_assert_eq(answer->seq, frame.head.seq);
+    cr_assert_eq(answer->body_checksum, checksum_wire(answer + 1, answer->size - TKD_FRAME_BYTES));
+}
+
+Test(service, a_stopping_server_takes_nothing)
+{
+    edge_catalog(&edge, conn, 0);
+    u64 op = state_op(edge.recovery.state);
+    edge.service.stopping = true;
+    wire_begin(&frame, TKD_OP_TICKET_CREATE, 7);
+    wire_add_create(&frame, "");
+    expect(TKD_STOPPING);
+    wire_empty_frame(&frame, TKD_OP_SUMMARY, 8);
+    expect(TKD_STOPPING);
+    cr_assert_eq(state_op(edge.recovery.state), op);
+}
+
+Test(service, a_checkpoint_is_answered_when_it_is_done)
+{
+    edge_catalog(&edge, conn, 0);
+    wire_empty_frame(&frame, TKD_OP_CHECKPOINT, 7);
+    cr_assert_eq(edge_frame(&edge, conn, &frame), SERVICE_PARKED);
+    cr_assert(conn->parked);
+    while (conn->parked) {
+        pipeline_submit(&edge.service.pipeline);
+        bool busy = checkpoint_turn(edge.checkpoint);
+        io_run(edge.io, !busy);
+    }
+    cr_assert(list_linked(&conn->turn), "it goes on");
+    list_remove(&conn->turn);
+    edge.service.stopping = true;
+    expect(TKD_OK);
+    cr_assert_not(conn->granted);
+    cr_assert_geq(checkpoint_root(edge.checkpoint)->op, 1);
+}
+
+Test(service, a_full_outbox_makes_it_wait_before_anything_is_done)
+{
+    edge_catalog(&edge, conn, 0);
+    wire_empty_frame(&frame, TKD_OP_STATUS, 7);
+    enum service_verdict verdict;
+    while ((verdict = edge_frame(&edge, conn, &frame)) == SERVICE_ANSWERED) continue;
+    cr_assert_eq(verdict, SERVICE_NO_ROOM);
+    while (outbox_reserve(&conn->out, &edge.conns.out_quota, 64))
+        outbox_commit(&conn->out, &edge.conns.out_quota, 64);
+    u64 op = state_op(edge.recovery.state);
+    wire_begin(&frame, TKD_OP_TICKET_CREATE, 7);
+    wire_add_create(&frame, "");
+    cr_assert_eq(edge_frame(&edge, conn, &frame), SERVICE_NO_ROOM);
+    cr_assert_eq(state_op(edge.recovery.state), op);
+    cr_assert_leq(outbox_unsent(&conn->out), OUTBOX_BYTES);
+}
+
+Test(service, a_session_belongs_to_the_connection_that_attached_it)
+{
+    struct tkd_register head = {0};
+    wire_begin(&frame, TKD_OP_REGISTER, 1);
+    wire_add(&frame, &head, sizeof(head), NULL, 0);
+    expect(TKD_OK);
+    u64 session = wire_results(edge_answer(conn))->id;
+    wire_begin(&frame, TKD_OP_TICKET_CREATE, 1);
+    frame.head.session = session;
+    wire_add_create(&frame, "");
+    expect(TKD_FENCED);
+    wire_session_frame(&frame, TKD_OP_ATTACH, 2, session + 1);
+    expect(TKD_SESSION_EXPIRED);
+    wire_session_frame(&frame, TKD_OP_ATTACH, 3, session);
+    expect(TKD_OK);
+    cr_assert_eq(conn_session(conn), session);
+}
+
+Test(service, who_is_turned_away_gets_a_whole_frame)
+{
+    struct tkd_frame reply;
+    service_turn_away(&reply, TKD_BUSY);
+    cr_assert_eq(frame_header_check(&reply, sizeof(reply)), TKD_OK);
+    cr_assert_eq(reply.status, TKD_BUSY);
+    cr_assert_eq(reply.flags, TKD_FLAG_REPLY);
+}
+
+Test(service, what_has_no_believable_header_is_answered_without_one)
+{
+    cr_assert_eq(service_refuse(&edge.service, conn, NULL, TKD_BAD_MAGIC), SERVICE_ANSWERED);
+    const struct tkd_frame *answer = edge_answer(conn);
+    cr_assert_eq(answer->status, TKD_BAD_MAGIC);
+    cr_assert_eq(answer->op, 0);
+    cr_assert_eq(answer->count, 0);
+}

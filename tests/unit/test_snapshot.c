@@ -1,0 +1,117 @@
+/* Snapshots: each dirty chunk is copied exactly once, as it was at the begin. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "core/snapshot.h"
+
+#define ROWS 3000u
+#define TABLES_HERE 2u
+#define SAVED_BYTES (1u << 20)
+
+struct row {
+    u64 id;
+    u64 value[3];
+};
+
+static struct table tables[TABLES_HERE];
+static struct snapshot snapshot;
+static u8 saved[SAVED_BYTES];
+static u8 slice[64u << 10];
+
+static void set_up(void)
+{
+    snapshot_init(&snapshot, saved, sizeof saved);
+    for (u32 i = 0; i < TABLES_HERE; i++) {
+        u8 *at = calloc(1, table_bytes(sizeof(struct row), ROWS) + 4096);
+        table_init(&tables[i], i + 1, sizeof(struct row), ROWS, &snapshot, &at);
+        for (u32 row = 1; row <= 1000; row++) {
+            u32 taken = table_take(&tables[i]);
+            *(struct row *)table_edit(&tables[i], taken) = (struct row){.id = taken, .value = {i + 1}};
+        }
+    }
+}
+
+/* The values of the rows in a slice are those of the begin; counts the chunks. */
+static u32 check(u64 bytes)
+{
+    u32 chunks = 0;
+    for (u64 at = 0; at < bytes; chunks++) {
+        struct store_chunk head;
+        memcpy(&head, slice + at, sizeof head);
+        const struct table *table = &tables[head.table - 1];
+        cr_assert_eq(head.bytes, table_chunk_bytes(table));
+        for (u32 i = 0; i < head.bytes / sizeof(struct row); i++) {
+            struct row row;
+            memcpy(&row, slice + at + sizeof head + i * sizeof row, sizeof row);
+            u32 number = (head.chunk << table->chunk_shift) + i;
+            bool used = number >= 1 && number <= 1000;
+            cr_assert_eq(row.id, used ? number : 0);
+            cr_assert_eq(row.value[0], used ? head.table : 0, "row %u was changed after the begin", number);
+        }
+        at += sizeof head + round_up(head.bytes, 8);
+    }
+    return chunks;
+}
+
+Test(snapshot, copies_what_was_there_at_the_begin, .init = set_up)
+{
+    u32 chunks = 0;
+    bool finished = false;
+    snapshot_begin(&snapshot, tables, TABLES_HERE);
+    cr_assert(snapshot.running);
+    for (u32 turn = 0; !finished; turn++) {
+        cr_assert_lt(turn, 1000u);
+        /* Changes before and behind the place where the slices are, new rows and freed ones. */
+        for (u32 i = 0; i < TABLES_HERE; i++) {
+            u32 row = 1 + turn * 37 % 1000;
+            if (table_used(&tables[i], row)) ((struct row *)table_edit(&tables[i], row))->value[0] = 99;
+            if (turn % 3 == 0 && table_used(&tables[i], row)) table_give(&tables[i], row);
+            if (turn % 5 == 0) ((struct row *)table_edit(&tables[i], table_take(&tables[i])))->id = 5;
+        }
+        u64 bytes = snapshot_slice(&snapshot, tables, TABLES_HERE, slice, turn % 2 ? 4096 : sizeof slice, 2, &finished);
+        cr_assert_leq(bytes, turn % 2 ? 4096 : sizeof slice);
+        chunks += check(bytes);
+    }
+    cr_assert_eq(chunks, 2 * ((1000 >> tables[0].chunk_shift) + 1));
+    cr_assert_not(snapshot.running);
+}
+
+Test(snapshot, the_next_one_has_only_what_changed_since, .init = set_up)
+{
+    bool finished = false;
+    snapshot_begin(&snapshot, tables, TABLES_HERE);
+    ((struct row *)table_edit(&tables[1], 500))->value[1] = 1; /* belongs to the next one */
+    u32 chunks = 0;
+    while (!finished) chunks += check(snapshot_slice(&snapshot, tables, TABLES_HERE, slice, sizeof slice, 9, &finished));
+    cr_assert_gt(chunks, 20);
+    snapshot_begin(&snapshot, tables, TABLES_HERE);
+    chunks = 0;
+    for (finished = false; !finished;)
+        chunks += check(snapshot_slice(&snapshot, tables, TABLES_HERE, slice, sizeof slice, 9, &finished));
+    cr_assert_eq(chunks, 1);
+}
+
+Test(snapshot, of_nothing_finishes_at_once, .init = set_up)
+{
+    bool finished = false;
+    for (u32 i = 0; i < TABLES_HERE; i++) memset(tables[i].dirty, 0, (table_chunks(&tables[i]) / 64 + 1) * 8);
+    snapshot_begin(&snapshot, tables, TABLES_HERE);
+    cr_assert_eq(snapshot_slice(&snapshot, tables, TABLES_HERE, slice, sizeof slice, 1, &finished), 0);
+    cr_assert(finished);
+}
+
+Test(snapshot, saved_chunks_come_first, .init = set_up)
+{
+    bool finished = false;
+    snapshot_begin(&snapshot, tables, TABLES_HERE);
+    (void)table_edit(&tables[1], 900);
+    (void)table_edit(&tables[1], 900); /* saved only once */
+    u64 record_bytes = sizeof(struct store_chunk) + round_up(table_chunk_bytes(&tables[1]), 8);
+    cr_assert_eq(snapshot.saved_head - snapshot.saved_tail, record_bytes);
+    struct store_chunk head;
+    (void)snapshot_slice(&snapshot, tables, TABLES_HERE, slice, 4096, 1, &finished);
+    memcpy(&head, slice, sizeof head);
+    cr_assert_eq(head.table, 2);
+    cr_assert_eq(head.chunk, 900 >> tables[1].chunk_shift);
+    cr_assert_eq(snapshot.saved_head, 0);
+}

@@ -1,0 +1,120 @@
+#include <criterion/criterion.h>
+
+#include "edge/subscriber.h"
+#include "support/edge.h"
+
+static struct edge edge;
+static struct conn *writer, *reader;
+static union wire_frame frame;
+
+static void setup(void)
+{
+    edge_open(&edge, false);
+    writer = edge_connect(&edge);
+    reader = edge_connect(&edge);
+    edge_turn(&edge, 5000);
+    edge_catalog(&edge, writer, 0);
+    edge_flush(&edge, writer);
+}
+
+static void teardown(void) { edge_close(&edge); }
+
+TestSuite(subscriber, .init = setup, .fini = teardown);
+
+static void subscribe(u64 from)
+{
+    struct tkd_events_from head = {.from = from};
+    wire_begin(&frame, TKD_OP_SUBSCRIBE, 42);
+    wire_add(&frame, &head, sizeof(head), NULL, 0);
+    cr_assert_eq(edge_frame(&edge, reader, &frame), SERVICE_ANSWERED);
+    cr_assert_eq(edge_answer(reader)->status, TKD_OK);
+}
+
+static void create(u32 frames)
+{
+    for (u32 i = 0; i < frames; i++) {
+        edge_turn(&edge, 5000);
+        edge_create(&edge, writer, 500, 0);
+        edge_flush(&edge, writer);
+    }
+}
+
+/* Reads pushed frames until the event `last`; every one from `next` on must come, once. */
+static void drain(u64 next, u64 last)
+{
+    while (next <= last) {
+        const struct tkd_frame *push = edge_receive(&edge, reader);
+        if (!(push->flags & TKD_FLAG_PUSH)) continue;
+        const struct tkd_prefix *row = frame_first(push);
+        for (u32 i = 0; i < push->count; i++, row = record_next(row)) {
+            struct tkd_event event;
+            record_head(row, &event, sizeof(event));
+            cr_assert_eq(event.seq, next);
+            next++;
+        }
+        cr_assert_eq(push->seq, 42);
+        cr_assert_eq(push->ack_below, next);
+    }
+}
+
+Test(subscriber, sees_what_is_durable_and_nothing_else)
+{
+    subscribe(0);
+    u64 next = reader->event_next;
+    edge_turn(&edge, 5000);
+    edge_create(&edge, writer, 10, 0);
+    u64 pushed = edge.service.figures.events_pushed;
+    subscribers_push(&edge.service);
+    cr_assert_eq(edge.service.figures.events_pushed, pushed, "not durable yet");
+    edge_settle(&edge);
+    subscribers_push(&edge.service);
+    cr_assert_gt(edge.service.figures.events_pushed, pushed);
+    cr_assert_eq(reader->event_next, reader_event_last(&edge.service.reader) + 1);
+    cr_assert_geq(reader->event_next, next + 10);
+    cr_assert_not(subscribers_push(&edge.service));
+}
+
+Test(subscriber, every_event_once_from_the_first_on)
+{
+    create(3);
+    subscribe(1);
+    u64 last = reader_event_last(&edge.service.reader);
+    drain(1, last);
+}
+
+Test(subscriber, a_slow_one_is_bounded_and_misses_nothing)
+{
+    subscribe(1);
+    for (u32 i = 0; i < 200; i++) {
+        create(1);
+        subscribers_push(&edge.service);
+        conns_send(&edge.conns);
+        cr_assert_leq(outbox_unsent(&reader->out), SUBSCRIBER_UNSENT_BYTES + TKD_FRAME_BYTES_MAX);
+    }
+    u64 last = reader_event_last(&edge.service.reader);
+    cr_assert_lt(reader->event_next, last, "it lags behind");
+    cr_assert_null(event_at(state_events_read(edge.recovery.state), reader->event_next),
+                   "and out of the ring");
+    drain(1, last);
+}
+
+Test(subscriber, the_future_is_refused)
+{
+    struct tkd_events_from head = {.from = reader_event_last(&edge.service.reader) + 2};
+    wire_begin(&frame, TKD_OP_SUBSCRIBE, 42);
+    wire_add(&frame, &head, sizeof(head), NULL, 0);
+    edge_frame(&edge, reader, &frame);
+    cr_assert_eq(edge_answer(reader)->status, TKD_BAD_VALUE);
+    cr_assert_eq(edge.conns.subscribers, 0);
+}
+
+Test(subscriber, one_that_ends_is_forgotten)
+{
+    subscribe(0);
+    subscribe(0);
+    cr_assert_eq(edge.conns.subscribers, 1);
+    conn_finish(reader);
+    cr_assert_eq(edge.conns.subscribers, 0);
+    create(1);
+    cr_assert_not(subscribers_push(&edge.service));
+}
