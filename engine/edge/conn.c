@@ -135,6 +135,7 @@ void conn_close(struct conn *conn)
 static void receive_more(struct conn *conn)
 {
     u8 *space;
+    if (quota_tight(&conn->conns->in_quota)) inbox_shrink(&conn->in, &conn->conns->in_quota);
     u32 bytes = inbox_space(&conn->in, &conn->conns->in_quota, &space);
     if (bytes > 0) {
         io_receive(conn->conns->io, &conn->receive, conn->fd, space, bytes);
@@ -247,7 +248,10 @@ static void sent(struct io_op *op, i32 result)
     }
     conns->figures.bytes_out += (u32)result;
     outbox_sent(&conn->out, (u32)result);
-    if (outbox_empty(&conn->out)) conn->progress_ms = conns->now_ms;
+    if (outbox_empty(&conn->out)) {
+        conn->progress_ms = conns->now_ms;
+        if (quota_tight(&conns->out_quota)) outbox_shrink(&conn->out, &conns->out_quota);
+    }
     send_later(conn);
     unstall(conn);
     if (conn->short_room) {

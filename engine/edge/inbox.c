@@ -125,5 +125,6 @@ void inbox_received(struct inbox *inbox, u32 bytes)
     ASSERT(inbox->offered <= inbox->window && bytes <= inbox->offered - inbox->end);
     inbox->end += bytes;
     inbox->full = inbox->end == inbox->offered;
+    inbox->offered = 0;
     skip(inbox);
 }

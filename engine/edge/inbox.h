@@ -23,7 +23,7 @@ struct inbox {
     u32 begin; /* bytes received and not consumed: [begin, end) */
     u32 end;
     u32 window;      /* memory paid for */
-    u32 offered;     /* how far the receive in flight may write */
+    u32 offered;     /* how far the receive in flight may write; 0: none is */
     u32 frame_bytes; /* of the frame at `begin`; 0: its header is not verified yet */
     u32 skip_bytes;  /* of a refused frame, still to be thrown away */
     bool full;       /* the last receive took all that was offered: more is waiting */

@@ -18,6 +18,9 @@ static inline bool quota_has(struct quota *quota, u64 bytes)
     return has;
 }
 
+/* Little is left: what is not needed now is to be given back at once. */
+static inline bool quota_tight(const struct quota *quota) { return quota->used_bytes > quota->max_bytes / 4; }
+
 static inline bool quota_take(struct quota *quota, u64 bytes)
 {
     if (!quota_has(quota, bytes)) return false;

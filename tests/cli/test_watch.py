@@ -89,6 +89,20 @@ def new_only(desk):
     equal("the end", watch.end()[0], 0)
 
 
+def queue_after_kill(desk):
+    """Where a ticket is can still be asked for after the server was killed."""
+    here, there = str(desk.create("-s", "here", queue="售后")), str(desk.create("-s", "there"))
+    first = desk.json("watch", "--from", "1", "--no-follow")[-1]["seq"] + 1
+    watch = Watch(desk, "--from", str(first), "--queue", "售后", "--count", "2")
+    desk.did("ticket", "note", here, "before")
+    equal("before the kill", watch.next()["text"], "before")
+    desk.kill()
+    desk.start()
+    desk.did("ticket", "note", there, "not this")
+    other = str(desk.create("-s", "other", queue="售后"))
+    equal("after the kill", (watch.next()["ticket"], watch.end()[0]), (int(other), 0))
+
+
 def catalog(desk):
     """A name that is new while watching is known."""
     text = desk.run("export")[1].replace("韩梅梅", "王芳")
@@ -106,6 +120,7 @@ def main():
     pages(desk)
     live(desk)
     new_only(desk)
+    queue_after_kill(desk)
     catalog(desk)
     check("the server ends well", desk.stop() == 0)
     finish()

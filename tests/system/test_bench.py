@@ -45,7 +45,8 @@ def demo():
                                    {"do": "assign", "agent": "a"}, {"do": "resolve"})):
             file.write(json.dumps(dict(line, at=1700000000000 + at, key="1")) + "\n")
     done = run("bench/demo.sh", sample)
-    check("the demo replays a desk log", done.returncode == 0 and "are the same" in done.stdout, done.stdout, done.stderr)
+    check("the demo replays a desk log", done.returncode == 0 and "are the same" in done.stdout,
+          done.stdout, done.stderr)
 
 
 bench()

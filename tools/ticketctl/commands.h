@@ -5,12 +5,12 @@
 #include "ticketctl.h"
 
 /* The commands that are one verb of TICKET_UPDATE. U(name of the constant) */
+/* clang-format off */
 #define TICKET_UPDATES(U)                                                                                    \
-    U(assign)                                                                                                \
-    U(claim)                                                                                                 \
-    U(release)                                                                                               \
-    U(transfer) U(priority) U(category) U(tag) U(untag) U(pend) U(hold) U(resume) U(resolve) U(close)        \
-        U(cancel) U(force_end) U(pause) U(continue) U(reopen) U(urge) U(reply) U(note) U(message)
+    U(assign) U(claim) U(release) U(transfer) U(priority) U(category) U(tag) U(untag) U(pend) U(hold)        \
+    U(resume) U(resolve) U(close) U(cancel) U(force_end) U(pause) U(continue) U(reopen) U(urge) U(reply)     \
+    U(note) U(message)
+/* clang-format on */
 
 #define COMMAND_DECLARE(name) extern const struct command command_ticket_##name;
 #define COMMAND_ADDRESS(name) &command_ticket_##name,

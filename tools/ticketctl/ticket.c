@@ -160,9 +160,9 @@ json_t *ticket_json(struct catalog *catalog, const struct tkd_prefix *row)
 }
 
 static const struct column columns_table[] = {
-    {"id", CELL_NUMBER},   {"state", CELL_TEXT}, {"priority", CELL_TEXT},
-    {"queue", CELL_TEXT},  {"agent", CELL_TEXT}, {"age_ms", CELL_DURATION},
-    {"due", CELL_TEXT}, {"card", CELL_TEXT},  {"subject", CELL_TEXT}};
+    {"id", CELL_NUMBER},  {"state", CELL_TEXT}, {"priority", CELL_TEXT},
+    {"queue", CELL_TEXT}, {"agent", CELL_TEXT}, {"age_ms", CELL_DURATION},
+    {"due", CELL_TEXT},   {"card", CELL_TEXT},  {"subject", CELL_TEXT}};
 
 static const struct column columns_csv[] = {{"id", CELL_NUMBER},
                                             {"state", CELL_TEXT},

@@ -188,6 +188,9 @@ static int come_back(struct watch *watch)
         if (error != TKD_E_CONNECT) return error;
         pause_ms(pause);
     }
+    /* The other connection was lost as well; it is made again when it is needed. */
+    tkd_close(watch->ctl->client);
+    watch->ctl->client = NULL;
     return subscribe(watch);
 }
 

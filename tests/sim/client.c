@@ -1,0 +1,646 @@
+/* The clients: workers with a session each, who must get every request done exactly once; subscribers, who
+ * must see every event once; and others, who disturb. */
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "core/frame.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/request.h"
+#include "tests/sim/world.h"
+
+#define CLIENTS_MAX    32u
+#define WINDOW         8u
+#define RECENT         32u
+#define RECEIVED_BYTES (1u << 20)
+#define CONTROL_SEQ    (1ull << 62) /* of what belongs to no session */
+#define CATALOG_STEPS  48u
+
+enum client_kind { CLIENT_WORKER = 1, CLIENT_SUBSCRIBER, CLIENT_CASUAL, CLIENT_DEAF, CLIENT_GARBAGE };
+enum client_phase { PHASE_OFF = 1, PHASE_HELLO, PHASE_REGISTER, PHASE_ATTACH, PHASE_READY };
+
+struct outstanding {
+    u64 seq;
+    u64 hash;
+    u32 bytes;
+    u8 *frame;
+};
+
+struct done {
+    u64 seq;
+    u64 hash;
+    u64 results_hash;
+    u32 bytes;
+    u8 *frame;
+};
+
+struct client {
+    enum client_kind kind;
+    enum client_phase phase;
+    u32 number;
+    u32 socket; /* 0: none */
+    u64 next_ns;
+    u64 session;
+    u64 next_seq;
+    u64 control_seq;
+    u32 window;
+    struct outstanding outstanding[WINDOW];
+    u32 outstanding_count;
+    struct done recent[RECENT]; /* acknowledged: may be sent again */
+    u32 recent_next;
+    u64 casual_hash; /* of the request without a session that is under way; 0: none */
+    u64 casual_seq;
+    u64 event_next; /* subscriber */
+    bool subscribed;
+    u32 catalog_step;
+    u8 *sending; /* not written yet */
+    u32 sending_bytes;
+    u32 sending_capacity;
+    u8 *received;
+    u32 received_bytes;
+    u64 answered;
+};
+
+struct clients {
+    struct client items[CLIENTS_MAX];
+    u32 count;
+    u64 tickets; /* about */
+    struct request request;
+};
+static struct clients *clients;
+
+static void client_add(enum client_kind kind)
+{
+    struct client *client = &clients->items[clients->count];
+    *client = (struct client){.kind = kind,
+                              .phase = PHASE_OFF,
+                              .number = clients->count,
+                              .next_ns = some_ns(100 * MS_NS),
+                              .event_next = 1,
+                              .next_seq = 1,
+                              .window = 1 + (u32)chance_below(WINDOW),
+                              .control_seq = CONTROL_SEQ | (u64)clients->count << 40,
+                              .received = world_alloc(RECEIVED_BYTES)};
+    clients->count++;
+}
+
+void clients_create(void)
+{
+    clients = world_alloc(sizeof *clients);
+    for (u32 i = 0; i < world->plan.workers; i++) client_add(CLIENT_WORKER);
+    for (u32 i = 0; i < world->plan.subscribers; i++) client_add(CLIENT_SUBSCRIBER);
+    for (u32 i = 0; i < world->plan.others; i++) {
+        enum client_kind kind = CLIENT_CASUAL + chance_below(3);
+        if (kind == CLIENT_DEAF && !world->plan.faults[FAULT_DEAF]) kind = CLIENT_CASUAL;
+        if (kind == CLIENT_GARBAGE && !world->plan.faults[FAULT_GARBAGE]) kind = CLIENT_CASUAL;
+        client_add(kind);
+    }
+    if (world->plan.workers > 0) clients->items[0].catalog_step = 1;
+}
+
+void clients_destroy(void)
+{
+    for (u32 i = 0; i < clients->count; i++) {
+        struct client *client = &clients->items[i];
+        for (u32 n = 0; n < WINDOW; n++) world_free(client->outstanding[n].frame);
+        for (u32 n = 0; n < RECENT; n++) world_free(client->recent[n].frame);
+        world_free(client->sending);
+        world_free(client->received);
+    }
+    world_free(clients);
+    clients = NULL;
+}
+
+u64 clients_next_ns(void)
+{
+    u64 next = U64_NONE;
+    for (u32 i = 0; i < clients->count; i++) next = min_u64(next, clients->items[i].next_ns);
+    return next;
+}
+
+static void act_at(struct client *client, u64 at_ns) { client->next_ns = min_u64(client->next_ns, at_ns); }
+
+void clients_wake(u32 socket, u64 at_ns)
+{
+    for (u32 i = 0; i < clients->count; i++) {
+        if (clients->items[i].socket == socket) act_at(&clients->items[i], max_u64(at_ns, world->now_ns + 1));
+    }
+}
+
+/* ---- Sending ---- */
+
+static void push(struct client *client, const void *data, u32 bytes)
+{
+    if (client->sending_bytes + bytes > client->sending_capacity) {
+        client->sending_capacity = (client->sending_bytes + bytes) * 2;
+        client->sending = world_grow(client->sending, client->sending_capacity);
+    }
+    memcpy(client->sending + client->sending_bytes, data, bytes);
+    client->sending_bytes += bytes;
+}
+
+static void disconnect(struct client *client)
+{
+    if (client->socket != 0) net_cut(client->socket);
+    client->socket = 0;
+    client->phase = PHASE_OFF;
+    client->subscribed = false;
+    client->casual_hash = 0; /* nobody will know */
+    client->sending_bytes = client->received_bytes = 0;
+    client->next_ns = world->now_ns + some_ns(200 * MS_NS);
+}
+
+static void flush(struct client *client)
+{
+    while (client->sending_bytes > 0) {
+        u32 some = chance(1, 4) ? 1 + (u32)chance_below(client->sending_bytes) : client->sending_bytes;
+        u32 taken = net_write(client->socket, client->sending, some);
+        memmove(client->sending, client->sending + taken, client->sending_bytes - taken);
+        client->sending_bytes -= taken;
+        if (fault(FAULT_CUT, 1, 500)) { /* in the middle of a frame, mostly */
+            disconnect(client);
+            return;
+        }
+        if (taken < some || chance(1, 8)) break;
+    }
+    if (client->sending_bytes > 0) act_at(client, world->now_ns + some_ns(5 * MS_NS));
+}
+
+static void push_sealed(struct client *client)
+{
+    const struct tkd_frame *frame = request_seal(&clients->request);
+    push(client, frame, frame->size);
+}
+
+static void control(struct client *client, u16 op, const void *head, const char *text)
+{
+    request_begin(&clients->request, op, ++client->control_seq);
+    request_add(&clients->request, head, text);
+    push_sealed(client);
+}
+
+static void say_hello(struct client *client)
+{
+    struct tkd_hello hello = {.version_min = 1, .version_max = 1};
+    control(client, TKD_OP_HELLO, &hello, NULL);
+    client->phase = PHASE_HELLO;
+}
+
+/* ---- A worker's session ---- */
+
+static void session_register(struct client *client)
+{
+    struct tkd_register wish = {.window = client->window};
+    char name[16];
+    sprintf(name, "worker %u", client->number);
+    request_begin(&clients->request, TKD_OP_REGISTER, ++client->control_seq);
+    request_add(&clients->request, &wish, name);
+    client->casual_seq = client->control_seq;
+    client->casual_hash = oracle_sent(request_seal(&clients->request));
+    push_sealed(client);
+    client->phase = PHASE_REGISTER;
+}
+
+static void session_attach(struct client *client)
+{
+    struct tkd_session_id wish = {.session = client->session};
+    control(client, TKD_OP_ATTACH, &wish, NULL);
+    client->phase = PHASE_ATTACH;
+}
+
+static void outstanding_drop(struct client *client, u32 from)
+{
+    for (u32 i = from; i < client->outstanding_count; i++) {
+        world_free(client->outstanding[i].frame);
+        client->outstanding[i].frame = NULL;
+    }
+    client->outstanding_count = from;
+}
+
+/* Not answered yet: once more. What the server has not had may be another request now. */
+static void attached(struct client *client, u64 next_seq)
+{
+    u32 known = 0;
+    while (known < client->outstanding_count && client->outstanding[known].seq < next_seq) known++;
+    if (next_seq > client->next_seq) violation("session %llx is ahead of its client", (unsigned long long)client->session);
+    if (client->outstanding_count == 0 && next_seq != client->next_seq)
+        violation("session %llx has lost what was acknowledged", (unsigned long long)client->session);
+    if (client->outstanding_count > 0 && next_seq < client->outstanding[0].seq)
+        violation("session %llx has lost what was acknowledged", (unsigned long long)client->session);
+    if (chance(1, 2)) {
+        outstanding_drop(client, known);
+        client->next_seq = next_seq;
+    }
+    for (u32 i = 0; i < client->outstanding_count; i++)
+        push(client, client->outstanding[i].frame, client->outstanding[i].bytes);
+    client->phase = PHASE_READY;
+}
+
+static void request_records(struct client *client, u16 op)
+{
+    u32 records = chance(2, 3) ? 1 : 1 + (u32)chance_below(6);
+    if (op == TKD_OP_CATALOG_APPLY && client->catalog_step > 0 && client->catalog_step <= CATALOG_STEPS) {
+        request_add_catalog(&clients->request, client->catalog_step++ - 1);
+        return;
+    }
+    for (u32 i = 0; i < records; i++) {
+        u32 text_bytes = world->plan.text_bytes / records;
+        request_add_random(&clients->request, clients->tickets, max_u32(text_bytes, 4));
+    }
+}
+
+static void work_new(struct client *client)
+{
+    u16 op = request_random_command();
+    if (client->catalog_step > 0 && client->catalog_step <= CATALOG_STEPS) op = TKD_OP_CATALOG_APPLY;
+    request_begin(&clients->request, op, client->next_seq);
+    struct tkd_frame *frame = request_frame(&clients->request);
+    frame->session = client->session;
+    frame->ack_below = client->outstanding_count > 0 ? client->outstanding[0].seq : client->next_seq;
+    if (chance(1, 5)) frame->ack_below = 0;
+    if (chance(1, 20)) frame->flags = TKD_FLAG_STOP;
+    request_records(client, op);
+    const struct tkd_frame *sealed = request_seal(&clients->request);
+    struct outstanding *next = &client->outstanding[client->outstanding_count++];
+    *next = (struct outstanding){.seq = client->next_seq++, .bytes = sealed->size, .hash = oracle_sent(sealed)};
+    next->frame = world_alloc(sealed->size);
+    memcpy(next->frame, sealed, sealed->size);
+    push(client, sealed, sealed->size);
+    if (fault(FAULT_RESEND, 1, 10)) push(client, sealed, sealed->size);
+}
+
+static void work_again(struct client *client)
+{
+    const struct done *done = &client->recent[chance_below(RECENT)];
+    if (done->frame != NULL) push(client, done->frame, done->bytes);
+}
+
+static void query(struct client *client)
+{
+    u16 op = request_random_query();
+    request_begin(&clients->request, op, ++client->control_seq);
+    if (tkd_op_info(op)->request == TKD_RECORD_empty) request_add(&clients->request, &(struct tkd_empty){0}, NULL);
+    else request_add_random(&clients->request, clients->tickets, 20);
+    push_sealed(client);
+}
+
+static void checkpoint(struct client *client)
+{
+    if (chance(1, 3)) {
+        char name[16];
+        sprintf(name, "b%u", (u32)chance_below(40));
+        control(client, TKD_OP_BACKUP, &(struct tkd_backup){0}, name);
+    } else {
+        control(client, TKD_OP_CHECKPOINT, &(struct tkd_empty){0}, NULL);
+    }
+}
+
+static void work(struct client *client)
+{
+    client->next_ns = world->now_ns + some_ns(world->plan.think_ns);
+    if (world->healed && client->outstanding_count == 0) client->next_ns = U64_NONE;
+    if (world->healed) return;
+    if (chance(1, 20)) query(client);
+    if (chance(1, 400)) checkpoint(client);
+    if (fault(FAULT_RESEND, 1, 40)) work_again(client);
+    while (client->outstanding_count < client->window) {
+        work_new(client);
+        if (chance(2, 3)) break;
+    }
+}
+
+/* ---- Answers to a worker ---- */
+
+static void acknowledged(struct client *client, u32 at, const struct tkd_frame *frame)
+{
+    struct outstanding taken = client->outstanding[at];
+    const struct tkd_result *results = (const struct tkd_result *)(const void *)(frame + 1);
+    u32 bytes = frame->size - TKD_FRAME_BYTES;
+    for (u32 i = 0; i < frame->count; i++) {
+        if (frame->op == TKD_OP_TICKET_CREATE && results[i].status == TKD_OK)
+            clients->tickets = max_u64(clients->tickets, results[i].id);
+    }
+    oracle_acknowledged(taken.hash, results, bytes);
+    for (u32 i = at + 1; i < client->outstanding_count; i++) client->outstanding[i - 1] = client->outstanding[i];
+    client->outstanding[--client->outstanding_count].frame = NULL;
+    struct done *done = &client->recent[client->recent_next++ % RECENT];
+    world_free(done->frame);
+    *done = (struct done){.seq = taken.seq,
+                          .hash = taken.hash,
+                          .results_hash = hash64(results, bytes, 2),
+                          .bytes = taken.bytes,
+                          .frame = taken.frame};
+}
+
+static void answered_again(struct client *client, const struct tkd_frame *frame)
+{
+    for (u32 i = 0; i < RECENT; i++) {
+        const struct done *done = &client->recent[i];
+        if (done->frame == NULL || done->seq != frame->seq || client->session != frame->session) continue;
+        if (frame->status != TKD_OK) return;
+        if (hash64(frame + 1, frame->size - TKD_FRAME_BYTES, 2) != done->results_hash)
+            violation("seq %llu was answered differently the second time", (unsigned long long)frame->seq);
+    }
+}
+
+static void session_lost(struct client *client)
+{
+    client->session = 0;
+    outstanding_drop(client, 0);
+    for (u32 i = 0; i < RECENT; i++) {
+        world_free(client->recent[i].frame);
+        client->recent[i] = (struct done){0};
+    }
+}
+
+static bool to_retry(u32 status)
+{
+    return tkd_status_info(status)->class == TKD_STATUS_retry || status == TKD_SEQUENCE_GAP || status == TKD_FENCED ||
+           status == TKD_HELLO_FIRST;
+}
+
+static void answer_command(struct client *client, const struct tkd_frame *frame)
+{
+    u32 at = 0;
+    while (at < client->outstanding_count && client->outstanding[at].seq != frame->seq) at++;
+    if (frame->session != client->session) return;
+    if (at == client->outstanding_count) {
+        answered_again(client, frame);
+        return;
+    }
+    if (frame->status == TKD_OK) {
+        acknowledged(client, at, frame);
+        act_at(client, world->now_ns + some_ns(world->plan.think_ns));
+    } else if (frame->status == TKD_SESSION_EXPIRED) {
+        session_lost(client);
+        disconnect(client);
+    } else if (frame->status == TKD_HALTED) {
+        outstanding_drop(client, at);
+        client->next_seq = client->outstanding_count > 0 ? client->outstanding[at - 1].seq + 1 : frame->seq;
+        disconnect(client);
+        client->next_seq = max_u64(client->next_seq, 1);
+    } else if (to_retry(frame->status)) {
+        disconnect(client);
+    } else {
+        violation("seq %llu was refused: %s", (unsigned long long)frame->seq, tkd_status_info(frame->status)->name);
+    }
+}
+
+static void answer_session(struct client *client, const struct tkd_frame *frame)
+{
+    const struct tkd_result *result = (const struct tkd_result *)(const void *)(frame + 1);
+    u64 hash = client->casual_hash;
+    if (frame->seq != client->casual_seq || hash == 0) return;
+    client->casual_hash = 0;
+    if (frame->status != TKD_OK) {
+        disconnect(client);
+        return;
+    }
+    oracle_acknowledged(hash, result, frame->size - TKD_FRAME_BYTES);
+    if (client->session != result->id) {
+        session_lost(client);
+        client->next_seq = 1;
+    }
+    client->session = result->id;
+    session_attach(client);
+}
+
+static void answer_attach(struct client *client, const struct tkd_frame *frame)
+{
+    if (frame->status != TKD_OK) {
+        if (frame->status == TKD_SESSION_EXPIRED || frame->status == TKD_NOT_FOUND) session_lost(client);
+        disconnect(client);
+        return;
+    }
+    struct tkd_session session;
+    memcpy(&session, frame + 1, sizeof session);
+    attached(client, session.next_seq);
+    act_at(client, world->now_ns + 1);
+}
+
+static void answer_worker(struct client *client, const struct tkd_frame *frame)
+{
+    switch (frame->op) {
+    case TKD_OP_HELLO:
+        if (frame->status != TKD_OK) disconnect(client);
+        else if (client->session == 0 || chance(1, 10)) session_register(client);
+        else session_attach(client);
+        return;
+    case TKD_OP_REGISTER:
+        answer_session(client, frame);
+        return;
+    case TKD_OP_ATTACH:
+        answer_attach(client, frame);
+        return;
+    default:
+        if (tkd_op_info(frame->op)->class == TKD_CLASS_command) answer_command(client, frame);
+    }
+}
+
+/* ---- Subscribers ---- */
+
+static void subscriber_events(struct client *client, const struct tkd_frame *frame)
+{
+    const struct tkd_prefix *record = frame_first(frame);
+    for (u32 i = 0; i < frame->count; i++, record = record_next(record)) {
+        const struct tkd_event *event = (const struct tkd_event *)(const void *)record;
+        if (event->seq != client->event_next)
+            violation("event %llu was shown after %llu", (unsigned long long)event->seq,
+                      (unsigned long long)client->event_next - 1);
+        oracle_seen(event);
+        client->event_next++;
+    }
+}
+
+static void answer_subscriber(struct client *client, const struct tkd_frame *frame)
+{
+    if (frame->op == TKD_OP_HELLO && frame->status == TKD_OK) {
+        struct tkd_events_from wish = {.from = client->event_next};
+        control(client, TKD_OP_SUBSCRIBE, &wish, NULL);
+    } else if (frame->op == TKD_OP_SUBSCRIBE && frame->status == TKD_OK) {
+        client->subscribed = true;
+        client->phase = PHASE_READY;
+    } else if (frame->flags & TKD_FLAG_PUSH) {
+        subscriber_events(client, frame);
+    } else {
+        if (frame->op == TKD_OP_SUBSCRIBE && frame->status == TKD_BAD_VALUE)
+            violation("events up to %llu were shown and are gone", (unsigned long long)client->event_next - 1);
+        disconnect(client);
+    }
+}
+
+/* ---- Others ---- */
+
+static void answer_other(struct client *client, const struct tkd_frame *frame)
+{
+    if (frame->op == TKD_OP_HELLO && frame->status == TKD_OK) client->phase = PHASE_READY;
+    if (frame->op == TKD_OP_HELLO && frame->status != TKD_OK) disconnect(client);
+    if (client->casual_hash == 0 || frame->seq != client->casual_seq) return;
+    if (frame->status == TKD_OK)
+        oracle_acknowledged(client->casual_hash, frame + 1, frame->size - TKD_FRAME_BYTES);
+    client->casual_hash = 0;
+}
+
+static void casual(struct client *client)
+{
+    if (chance(1, 2) || client->casual_hash != 0) {
+        query(client);
+        return;
+    }
+    u16 op = request_random_command();
+    request_begin(&clients->request, op, ++client->control_seq);
+    request_records(client, op);
+    client->casual_seq = client->control_seq;
+    client->casual_hash = oracle_sent(request_seal(&clients->request));
+    push_sealed(client);
+}
+
+static void garbage(struct client *client)
+{
+    u16 op = chance(1, 2) ? request_random_command() : request_random_query();
+    request_begin(&clients->request, op, ++client->control_seq);
+    request_records(client, op);
+    const struct tkd_frame *frame = request_seal(&clients->request);
+    u32 bytes = chance(1, 3) ? (u32)chance_below(frame->size) : frame->size;
+    clients->request.bytes[chance_below(frame->size)] ^= (u8)(1u << chance_below(8));
+    fault_count(FAULT_GARBAGE);
+    push(client, clients->request.bytes, bytes);
+    if (bytes < frame->size || chance(1, 4)) {
+        flush(client);
+        if (client->socket != 0) disconnect(client);
+    }
+}
+
+static void other(struct client *client)
+{
+    client->next_ns = world->now_ns + some_ns(world->plan.think_ns * 2);
+    if (world->healed) {
+        client->next_ns = U64_NONE;
+        return;
+    }
+    if (client->kind == CLIENT_CASUAL) casual(client);
+    if (client->kind == CLIENT_GARBAGE) garbage(client);
+    if (client->kind == CLIENT_DEAF && client->sending_bytes < 100000) {
+        fault_count(FAULT_DEAF);
+        for (u32 i = 0; i < 20; i++) query(client);
+    }
+}
+
+/* ---- Receiving ---- */
+
+static void answer(struct client *client, const struct tkd_frame *frame)
+{
+    client->answered++;
+    if (client->kind == CLIENT_WORKER) answer_worker(client, frame);
+    else if (client->kind == CLIENT_SUBSCRIBER) answer_subscriber(client, frame);
+    else answer_other(client, frame);
+}
+
+static void check(const struct tkd_frame *frame)
+{
+    struct tkd_frame copy = *frame;
+    if (!(frame->flags & TKD_FLAG_REPLY)) violation("an answer without its flag");
+    if (copy.body_checksum != checksum_wire(frame + 1, frame->size - TKD_FRAME_BYTES))
+        violation("an answer's body does not verify");
+}
+
+static void read_frames(struct client *client)
+{
+    u32 at = 0;
+    while (client->socket != 0) {
+        const struct tkd_frame *frame = (const struct tkd_frame *)(const void *)(client->received + at);
+        u32 bytes = client->received_bytes - at;
+        enum tkd_status status = frame_header_check(frame, bytes);
+        if (status == 0 || (status == TKD_OK && frame->size > bytes)) break;
+        if (status != TKD_OK) violation("an answer's header does not verify: %u", status);
+        check(frame);
+        at += frame->size;
+        answer(client, frame);
+    }
+    if (client->socket == 0) return; /* it has given up the connection; what was left is gone */
+    memmove(client->received, client->received + at, client->received_bytes - at);
+    client->received_bytes -= at;
+}
+
+static void receive(struct client *client)
+{
+    if (client->kind == CLIENT_DEAF && client->phase == PHASE_READY && !world->healed) return;
+    while (client->socket != 0) {
+        u32 room = RECEIVED_BYTES - client->received_bytes;
+        if (chance(1, 4)) room = min_u32(room, 1 + (u32)chance_below(5000));
+        i32 got = net_read(client->socket, client->received + client->received_bytes, room);
+        if (got < 0) {
+            disconnect(client);
+            return;
+        }
+        client->received_bytes += (u32)got;
+        if (got == 0) return;
+        read_frames(client);
+        if (fault(FAULT_CUT, 1, 500) && client->socket != 0) disconnect(client);
+    }
+}
+
+/* ---- The turn of a client ---- */
+
+static void run(struct client *client)
+{
+    client->next_ns = U64_NONE;
+    if (client->socket == 0) {
+        client->socket = net_connect();
+        act_at(client, world->now_ns + some_ns(500 * MS_NS));
+        if (client->socket == 0) return;
+        say_hello(client);
+    }
+    receive(client);
+    if (client->socket == 0) return;
+    if (client->phase == PHASE_READY) {
+        if (client->kind == CLIENT_WORKER) work(client);
+        else if (client->kind != CLIENT_SUBSCRIBER) other(client);
+    } else if (client->next_ns == U64_NONE) {
+        act_at(client, world->now_ns + 10 * SECOND_NS); /* for the answer that opens it */
+    }
+    if (client->socket != 0) flush(client);
+}
+
+void clients_run(void)
+{
+    if (world->healed && !net_listening()) {
+        /* Between two lives of the server nobody can do anything. */
+        for (u32 i = 0; i < clients->count; i++)
+            clients->items[i].next_ns = max_u64(clients->items[i].next_ns, world->now_ns + MS_NS);
+    }
+    for (u32 i = 0; i < clients->count; i++) {
+        if (clients->items[i].next_ns <= world->now_ns) run(&clients->items[i]);
+    }
+}
+
+void clients_heal(void)
+{
+    for (u32 i = 0; i < clients->count; i++) act_at(&clients->items[i], world->now_ns + 1);
+}
+
+static bool is_done(const struct client *client, u64 events)
+{
+    if (client->kind == CLIENT_WORKER) return client->outstanding_count == 0;
+    if (client->kind == CLIENT_SUBSCRIBER) return client->event_next > events;
+    return true;
+}
+
+bool clients_done(void)
+{
+    for (u32 i = 0; i < clients->count; i++) {
+        if (!is_done(&clients->items[i], oracle_events_live())) return false;
+    }
+    return true;
+}
+
+void clients_report(void)
+{
+    static const char *const kinds[] = {"", "worker", "subscriber", "casual", "deaf", "garbage"};
+    for (u32 i = 0; i < clients->count; i++) {
+        const struct client *client = &clients->items[i];
+        fprintf(stderr, "  %-10s %u phase %u socket %u session %llx outstanding %u answered %llu event %llu\n",
+                kinds[client->kind], i, client->phase, client->socket, (unsigned long long)client->session,
+                client->outstanding_count, (unsigned long long)client->answered,
+                (unsigned long long)client->event_next - 1);
+    }
+}

@@ -1,0 +1,638 @@
+/* file.h on a simulated disk.
+ *
+ * A file has two contents: what a reader sees (page cache) and what is durable; the sectors in which they may
+ * differ are known. A sync makes them equal. A loss of power keeps of every other sector either one, and of a
+ * write that was under way any of its sectors. Names are a journal: a sync of their directory makes what was
+ * done in it durable; a loss of power keeps the journal up to some point.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/hash.h"
+#include "port/file.h"
+#include "tests/sim/world.h"
+
+#define INODES_MAX  512u
+#define NAMES_MAX   512u
+#define JOURNAL_MAX 512u
+#define FDS_MAX     256u
+#define FD_FIRST    100 /* below are those of kernel.c */
+#define SECTOR      512u
+#define PATH_BYTES  128u
+
+struct inode {
+    bool used;
+    bool directory;
+    u64 bytes;
+    u64 bytes_durable;
+    u64 bytes_max; /* allocated here */
+    u8 *cache;
+    u8 *durable;
+    u8 *dirty; /* a byte a sector */
+};
+
+struct name {
+    char path[PATH_BYTES];
+    u32 inode;
+};
+
+struct names {
+    struct name items[NAMES_MAX];
+    u32 count;
+};
+
+enum journal_kind { JOURNAL_CREATE = 1, JOURNAL_REMOVE, JOURNAL_RENAME };
+
+struct journal {
+    enum journal_kind kind;
+    char path[PATH_BYTES];
+    char to[PATH_BYTES];
+    u32 inode;
+};
+
+struct disk_write {
+    struct disk_write *next;
+    u32 inode;
+    u64 offset;
+    u32 bytes;
+    bool durable;
+    const void *buffer;
+    u8 *data;
+};
+
+struct damage {
+    bool there;
+    u32 inode;
+    u64 offset;
+    char path[PATH_BYTES];
+    u8 before[4096];
+    u32 bytes;
+};
+
+struct disk {
+    struct inode inodes[INODES_MAX];
+    struct names names;
+    struct names durable;
+    struct journal journal[JOURNAL_MAX];
+    u32 journal_count;
+    u32 fds[FDS_MAX]; /* inode + 1; 0: free */
+    bool locked;
+    i64 store_bytes;
+    struct disk_write *writes;
+    /* The newest durable write: nothing behind it can tell whether it had been there. */
+    u32 last_inode;
+    u64 last_offset;
+    u32 last_bytes;
+    struct damage damage;
+};
+static struct disk *disk;
+
+void disk_create(void)
+{
+    disk = world_alloc(sizeof *disk);
+    disk->last_inode = U32_NONE;
+}
+
+static void inode_free(struct inode *inode)
+{
+    world_free(inode->cache);
+    world_free(inode->durable);
+    world_free(inode->dirty);
+    *inode = (struct inode){0};
+}
+
+static void writes_drop(void)
+{
+    while (disk->writes != NULL) {
+        struct disk_write *write = disk->writes;
+        disk->writes = write->next;
+        world_free(write->data);
+        world_free(write);
+    }
+}
+
+void disk_destroy(void)
+{
+    writes_drop();
+    for (u32 i = 0; i < INODES_MAX; i++) inode_free(&disk->inodes[i]);
+    world_free(disk);
+    disk = NULL;
+}
+
+/* ---- Names ---- */
+
+static struct name *name_find(struct names *names, const char *path)
+{
+    for (u32 i = 0; i < names->count; i++) {
+        if (strcmp(names->items[i].path, path) == 0) return &names->items[i];
+    }
+    return NULL;
+}
+
+static void name_remove(struct names *names, const char *path)
+{
+    struct name *name = name_find(names, path);
+    if (name == NULL) return;
+    *name = names->items[--names->count];
+}
+
+static void name_put(struct names *names, const char *path, u32 inode)
+{
+    ASSERT(strlen(path) < PATH_BYTES && names->count < NAMES_MAX);
+    name_remove(names, path);
+    struct name *name = &names->items[names->count++];
+    snprintf(name->path, PATH_BYTES, "%s", path);
+    name->inode = inode;
+}
+
+static void journal_apply(struct names *names, const struct journal *entry)
+{
+    if (entry->kind == JOURNAL_CREATE) name_put(names, entry->path, entry->inode);
+    if (entry->kind == JOURNAL_REMOVE) name_remove(names, entry->path);
+    if (entry->kind == JOURNAL_RENAME) {
+        name_remove(names, entry->path);
+        name_put(names, entry->to, entry->inode);
+    }
+}
+
+static void journal_add(enum journal_kind kind, const char *path, const char *to, u32 inode)
+{
+    ASSERT(disk->journal_count < JOURNAL_MAX);
+    struct journal *entry = &disk->journal[disk->journal_count++];
+    *entry = (struct journal){.kind = kind, .inode = inode};
+    snprintf(entry->path, PATH_BYTES, "%s", path);
+    snprintf(entry->to, PATH_BYTES, "%s", to);
+    journal_apply(&disk->names, entry);
+}
+
+static bool inside(const char *path, const char *directory)
+{
+    u64 bytes = strlen(directory);
+    return strncmp(path, directory, bytes) == 0 && path[bytes] == '/' && strchr(path + bytes + 1, '/') == NULL;
+}
+
+static void directory_sync(const char *path)
+{
+    u32 kept = 0;
+    for (u32 i = 0; i < disk->journal_count; i++) {
+        if (inside(disk->journal[i].path, path)) journal_apply(&disk->durable, &disk->journal[i]);
+        else disk->journal[kept++] = disk->journal[i];
+    }
+    disk->journal_count = kept;
+}
+
+static const char *path_of(u32 inode)
+{
+    for (u32 i = 0; i < disk->names.count; i++) {
+        if (disk->names.items[i].inode == inode) return disk->names.items[i].path;
+    }
+    return "?";
+}
+
+static u32 inode_make(bool directory)
+{
+    u32 number = 0;
+    while (number < INODES_MAX && disk->inodes[number].used) number++;
+    ASSERT(number < INODES_MAX);
+    disk->inodes[number] = (struct inode){.used = true, .directory = directory};
+    return number;
+}
+
+static void inode_resize(struct inode *inode, u64 bytes)
+{
+    if (bytes > inode->bytes_max) {
+        u64 sectors = inode->bytes_max / SECTOR, sectors_now = round_up(bytes, 4096) / SECTOR;
+        inode->cache = world_grow(inode->cache, sectors_now * SECTOR);
+        inode->durable = world_grow(inode->durable, sectors_now * SECTOR);
+        inode->dirty = world_grow(inode->dirty, sectors_now);
+        memset(inode->cache + sectors * SECTOR, 0, (sectors_now - sectors) * SECTOR);
+        memset(inode->durable + sectors * SECTOR, 0, (sectors_now - sectors) * SECTOR);
+        memset(inode->dirty + sectors, 0, sectors_now - sectors);
+        inode->bytes_max = sectors_now * SECTOR;
+    }
+    inode->bytes = bytes;
+}
+
+/* ---- Sectors ---- */
+
+static void sectors_dirty(struct inode *inode, u64 offset, u64 bytes, const u8 *data)
+{
+    memcpy(inode->cache + offset, data, bytes);
+    memset(inode->dirty + offset / SECTOR, 1, bytes / SECTOR);
+}
+
+static void sectors_settle(struct inode *inode)
+{
+    for (u64 i = 0; i < inode->bytes_max / SECTOR; i++) {
+        if (!inode->dirty[i]) continue;
+        memcpy(inode->durable + i * SECTOR, inode->cache + i * SECTOR, SECTOR);
+        inode->dirty[i] = 0;
+    }
+    inode->bytes_durable = inode->bytes;
+}
+
+/* Of what differs each unit is kept or lost; how likely is drawn once a file. */
+static void sectors_gamble(struct inode *inode)
+{
+    u64 keep = chance_below(5), unit = world->plan.sector_bytes / SECTOR;
+    if (world->plan.power_only_keeps_or_loses) keep = chance(1, 2) ? 4 : 0;
+    for (u64 i = 0; i < inode->bytes_max / SECTOR; i += unit) {
+        bool kept = chance(keep, 4);
+        for (u64 at = i; at < i + unit; at++) {
+            if (inode->dirty[at] && kept) {
+                memcpy(inode->durable + at * SECTOR, inode->cache + at * SECTOR, SECTOR);
+            }
+            inode->dirty[at] = 0;
+        }
+    }
+    if (chance(keep, 4)) inode->bytes_durable = inode->bytes;
+}
+
+static void write_torn(const struct disk_write *write)
+{
+    struct inode *inode = &disk->inodes[write->inode];
+    u64 keep = chance_below(5), unit = world->plan.sector_bytes;
+    if (world->plan.power_only_keeps_or_loses) keep = chance(1, 2) ? 4 : 0;
+    for (u64 at = 0; at < write->bytes; at += unit) {
+        if (!chance(keep, 4)) continue;
+        memcpy(inode->durable + write->offset + at, write->data + at, unit);
+        memcpy(inode->cache + write->offset + at, write->data + at, unit);
+    }
+}
+
+/* ---- Crash ---- */
+
+static void garbage_collect(void)
+{
+    for (u32 i = 0; i < INODES_MAX; i++) {
+        bool named = false;
+        for (u32 n = 0; n < disk->names.count; n++) named = named || disk->names.items[n].inode == i;
+        if (disk->inodes[i].used && !named) inode_free(&disk->inodes[i]);
+    }
+}
+
+static void power_loss(void)
+{
+    u32 kept = (u32)chance_below(disk->journal_count + 1);
+    for (u32 i = 0; i < kept; i++) journal_apply(&disk->durable, &disk->journal[i]);
+    disk->names = disk->durable;
+    for (u32 i = 0; i < INODES_MAX; i++) {
+        struct inode *inode = &disk->inodes[i];
+        if (!inode->used || inode->directory) continue;
+        sectors_gamble(inode);
+        memcpy(inode->cache, inode->durable, inode->bytes_max);
+        inode->bytes = inode->bytes_durable;
+    }
+    disk->journal_count = 0;
+}
+
+void disk_crash(bool power)
+{
+    for (struct disk_write *write = disk->writes; write != NULL; write = write->next) write_torn(write);
+    writes_drop();
+    if (power) power_loss();
+    memset(disk->fds, 0, sizeof disk->fds);
+    disk->locked = false;
+    if (power) garbage_collect();
+}
+
+/* ---- Damage at rest ---- */
+
+static bool damage_suits(u32 inode, u64 offset)
+{
+    if (inode != disk->last_inode) return true;
+    return offset + 4096 <= disk->last_offset || offset >= disk->last_offset + disk->last_bytes;
+}
+
+bool disk_damage(void)
+{
+    struct damage *damage = &disk->damage;
+    if (disk->names.count == 0) return false;
+    struct name *name = &disk->names.items[chance_below(disk->names.count)];
+    struct inode *inode = &disk->inodes[name->inode];
+    if (strstr(name->path, ".log") == NULL || inode->bytes < 4096) return false;
+    u64 offset = chance_below(inode->bytes / SECTOR) * SECTOR;
+    if (chance(1, 2)) offset = chance_below(min_u64(inode->bytes / SECTOR, 16)) * SECTOR;
+    if (!damage_suits(name->inode, offset)) return false;
+    *damage = (struct damage){.there = true, .inode = name->inode, .offset = offset, .bytes = SECTOR};
+    snprintf(damage->path, PATH_BYTES, "%s", name->path);
+    memcpy(damage->before, inode->cache + offset, SECTOR);
+    u64 from = chance_below(inode->bytes / SECTOR) * SECTOR;
+    switch (chance_below(3)) {
+    case 0:
+        inode->cache[offset + chance_below(SECTOR)] ^= (u8)(1u << chance_below(8));
+        break;
+    case 1:
+        memmove(inode->cache + offset, inode->cache + from, SECTOR); /* misdirected */
+        break;
+    default:
+        memset(inode->cache + offset, 0, SECTOR);
+    }
+    memcpy(inode->durable + offset, inode->cache + offset, SECTOR);
+    if (memcmp(damage->before, inode->cache + offset, SECTOR) == 0) damage->there = false;
+    return damage->there;
+}
+
+bool disk_damaged(void) { return disk->damage.there; }
+
+bool disk_damage_named(const char *error)
+{
+    const char *name = strrchr(disk->damage.path, '/') + 1;
+    return strstr(error, name) != NULL;
+}
+
+void disk_damage_undo(void)
+{
+    struct damage *damage = &disk->damage;
+    struct inode *inode = &disk->inodes[damage->inode];
+    memcpy(inode->cache + damage->offset, damage->before, damage->bytes);
+    memcpy(inode->durable + damage->offset, damage->before, damage->bytes);
+    damage->there = false;
+}
+
+/* ---- Room ---- */
+
+void disk_store_bytes(i64 change) { disk->store_bytes += change; }
+
+u64 disk_room(void)
+{
+    u64 used = (u64)disk->store_bytes;
+    for (u32 i = 0; i < disk->names.count; i++) used += disk->inodes[disk->names.items[i].inode].bytes;
+    return world->disk_full ? 0 : sat_sub(world->plan.disk_bytes, used);
+}
+
+/* ---- Descriptors ---- */
+
+static struct inode *inode_of(i32 fd)
+{
+    ASSERT(fd >= FD_FIRST && fd < FD_FIRST + (i32)FDS_MAX && disk->fds[fd - FD_FIRST] != 0);
+    return &disk->inodes[disk->fds[fd - FD_FIRST] - 1];
+}
+
+bool disk_is_file(i32 fd) { return fd >= FD_FIRST && fd < FD_FIRST + (i32)FDS_MAX; }
+bool disk_is_directory(i32 fd) { return inode_of(fd)->directory; }
+
+static i32 fd_open(u32 inode)
+{
+    u32 fd = 0;
+    while (fd < FDS_MAX && disk->fds[fd] != 0) fd++;
+    ASSERT(fd < FDS_MAX); /* a leak */
+    disk->fds[fd] = inode + 1;
+    return FD_FIRST + (i32)fd;
+}
+
+/* A synchronous call: takes time, and is a step. */
+static void step(void)
+{
+    world->now_ns += 10 * US_NS + chance_below(200 * US_NS);
+    crash_step();
+}
+
+/* ---- Writes and syncs, for the ring and for file.h ---- */
+
+struct disk_write *disk_write_begin(i32 fd, const void *buffer, u32 bytes, u64 offset, bool durable)
+{
+    struct inode *inode = inode_of(fd);
+    ASSERT(bytes % 4096 == 0 && offset % 4096 == 0 && offset + bytes <= inode->bytes);
+    struct disk_write *write = world_alloc(sizeof *write);
+    *write = (struct disk_write){.next = disk->writes,
+                                 .inode = disk->fds[fd - FD_FIRST] - 1,
+                                 .offset = offset,
+                                 .bytes = bytes,
+                                 .durable = durable,
+                                 .buffer = buffer,
+                                 .data = world_alloc(bytes)};
+    memcpy(write->data, buffer, bytes);
+    disk->writes = write;
+    return write;
+}
+
+static void write_unlink(struct disk_write *write)
+{
+    struct disk_write **link = &disk->writes;
+    while (*link != write) link = &(*link)->next;
+    *link = write->next;
+    world_free(write->data);
+    world_free(write);
+}
+
+i32 disk_write_end(struct disk_write *write)
+{
+    struct inode *inode = &disk->inodes[write->inode];
+    i32 result = (i32)write->bytes;
+    if (memcmp(write->data, write->buffer, write->bytes) != 0) violation("a buffer changed while it was written");
+    if (fault(FAULT_WRITE_ERROR, 1, 400)) {
+        write_torn(write);
+        world->errors_expected = true;
+        result = write->durable && chance(1, 4) ? -ENOSPC : -EIO;
+    } else {
+        sectors_dirty(inode, write->offset, write->bytes, write->data);
+        if (write->durable) {
+            memcpy(inode->durable + write->offset, write->data, write->bytes);
+            memset(inode->dirty + write->offset / SECTOR, 0, write->bytes / SECTOR);
+            disk->last_inode = write->inode;
+            disk->last_offset = write->offset;
+            disk->last_bytes = write->bytes;
+        }
+    }
+    write_unlink(write);
+    return result;
+}
+
+static i32 inode_sync(struct inode *inode, u32 number)
+{
+    if (fault(FAULT_SYNC_ERROR, 1, 300)) {
+        world->errors_expected = true;
+        if (!inode->directory) sectors_gamble(inode); /* the rest is lost, though a reader still sees it */
+        return -EIO;
+    }
+    if (inode->directory) directory_sync(path_of(number));
+    else sectors_settle(inode);
+    return 0;
+}
+
+i32 disk_sync(i32 fd) { return inode_sync(inode_of(fd), disk->fds[fd - FD_FIRST] - 1); }
+
+/* ---- file.h ---- */
+
+i32 file_join(char *path, const char *directory, const char *name)
+{
+    int length = snprintf(path, FILE_PATH_BYTES, "%s/%s", directory, name);
+    return length > 0 && (u32)length < FILE_PATH_BYTES ? 0 : -ENAMETOOLONG;
+}
+
+i32 file_lock(const char *directory, char *error, u32 error_bytes)
+{
+    step();
+    if (disk->locked) {
+        snprintf(error, error_bytes, "%s is in use", directory);
+        return -EBUSY;
+    }
+    disk->locked = true;
+    return 0; /* a descriptor that is no file's */
+}
+
+i32 file_lock_held(const char *directory, u64 *pid)
+{
+    (void)directory;
+    *pid = 1;
+    return disk->locked;
+}
+
+i32 file_make_directory(const char *path)
+{
+    char part[PATH_BYTES];
+    i32 result = 0;
+    step();
+    for (const char *at = path + 1;; at++) {
+        if (*at != '/' && *at != 0) continue;
+        snprintf(part, sizeof part, "%.*s", (int)(at - path), path);
+        result = 0;
+        if (name_find(&disk->names, part) == NULL) {
+            u32 inode = inode_make(true);
+            name_put(&disk->names, part, inode);
+            name_put(&disk->durable, part, inode);
+            result = 1;
+        }
+        if (*at == 0) return result;
+    }
+}
+
+i32 file_open_directory(const char *path)
+{
+    struct name *name = name_find(&disk->names, path);
+    return name == NULL ? -ENOENT : fd_open(name->inode);
+}
+
+i32 file_sync_directory(const char *path)
+{
+    step();
+    struct name *name = name_find(&disk->names, path);
+    return name == NULL ? -ENOENT : inode_sync(&disk->inodes[name->inode], name->inode);
+}
+
+i32 file_exists(const char *path) { return name_find(&disk->names, path) != NULL; }
+
+i32 file_remove(const char *path)
+{
+    step();
+    struct name *name = name_find(&disk->names, path);
+    if (name != NULL) journal_add(JOURNAL_REMOVE, path, "", name->inode);
+    return 0;
+}
+
+i32 file_rename(const char *from, const char *to)
+{
+    step();
+    struct name *name = name_find(&disk->names, from);
+    if (name == NULL) return -ENOENT;
+    char prefix[PATH_BYTES];
+    u32 count = disk->names.count;
+    journal_add(JOURNAL_RENAME, from, to, name->inode);
+    /* What lies in a directory goes with it; one rename, so all of it is durable at once. */
+    snprintf(prefix, sizeof prefix, "%s/", from);
+    for (u32 i = 0; i < count; i++) {
+        struct name *below = &disk->names.items[i];
+        if (strncmp(below->path, prefix, strlen(prefix)) != 0) continue;
+        char moved[2 * PATH_BYTES];
+        snprintf(moved, sizeof moved, "%s/%s", to, below->path + strlen(prefix));
+        ASSERT(strlen(moved) < PATH_BYTES);
+        memcpy(below->path, moved, strlen(moved) + 1);
+    }
+    return 0;
+}
+
+i32 file_open(const char *path, bool write, bool create, bool *direct)
+{
+    step();
+    *direct = true;
+    struct name *name = name_find(&disk->names, path);
+    if (name != NULL) return fd_open(name->inode);
+    if (!create) return -ENOENT;
+    ASSERT(write);
+    u32 inode = inode_make(false);
+    journal_add(JOURNAL_CREATE, path, "", inode);
+    return fd_open(inode);
+}
+
+void file_close(i32 fd)
+{
+    if (fd == 0) disk->locked = false;
+    if (fd > 0) disk->fds[fd - FD_FIRST] = 0;
+}
+
+i64 file_bytes(i32 fd) { return (i64)inode_of(fd)->bytes; }
+
+i32 file_allocate(i32 fd, u64 bytes)
+{
+    step();
+    struct inode *inode = inode_of(fd);
+    if (bytes <= inode->bytes) return 0;
+    if (bytes - inode->bytes > disk_room()) return -ENOSPC;
+    inode_resize(inode, bytes);
+    return 0;
+}
+
+i64 file_read_at(i32 fd, void *buffer, u64 bytes, u64 offset)
+{
+    step();
+    struct inode *inode = inode_of(fd);
+    ASSERT(offset % 4096 == 0 && bytes % 4096 == 0);
+    if (fault(FAULT_READ_ERROR, 1, 100)) {
+        world->errors_expected = true;
+        return -EIO;
+    }
+    u64 there = min_u64(bytes, sat_sub(inode->bytes, offset));
+    memcpy(buffer, inode->cache + offset, there);
+    return (i64)there;
+}
+
+i32 file_write_at(i32 fd, const void *buffer, u64 bytes, u64 offset)
+{
+    struct disk_write *write = disk_write_begin(fd, buffer, (u32)bytes, offset, false);
+    step();
+    i32 result = disk_write_end(write);
+    return result < 0 ? result : 0;
+}
+
+i32 file_sync(i32 fd)
+{
+    step();
+    return disk_sync(fd);
+}
+
+static int compare_names(const void *a, const void *b) { return strcmp(a, b); }
+
+i32 file_names(const char *directory, file_name_fn *fn, void *owner)
+{
+    static char names[NAMES_MAX][PATH_BYTES];
+    u32 count = 0;
+    step();
+    for (u32 i = 0; i < disk->names.count; i++) {
+        if (!inside(disk->names.items[i].path, directory)) continue;
+        snprintf(names[count++], PATH_BYTES, "%s", strrchr(disk->names.items[i].path, '/') + 1);
+    }
+    qsort(names, count, PATH_BYTES, compare_names);
+    i32 result = 0;
+    for (u32 i = 0; i < count && result == 0; i++) result = fn(owner, names[i]);
+    return result;
+}
+
+void *file_buffer(u64 bytes)
+{
+    void *buffer = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ASSERT(buffer != MAP_FAILED);
+    process_memory_add(buffer, bytes);
+    return buffer;
+}
+
+void file_buffer_free(void *buffer, u64 bytes)
+{
+    (void)bytes;
+    if (buffer != NULL) process_memory_remove(buffer);
+}
+
+u64 file_random(void) { return 1 + chance_below(U64_NONE); }
+u64 file_pid(void) { return 1; }

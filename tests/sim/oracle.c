@@ -1,0 +1,270 @@
+#include "tests/sim/oracle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/hash.h"
+#include "core/frame.h"
+#include "tests/sim/world.h"
+
+#define SENT_MAX (1u << 21) /* slots of the hash table of frames */
+
+u32 __real_state_apply(struct state *state, const struct command *command, void *results);
+u32 __wrap_state_apply(struct state *state, const struct command *command, void *results);
+
+struct entry {
+    struct tkd_frame *frame;
+    u64 time_ms;
+    u64 frame_hash;
+    u64 results_hash;  /* as the live process answered */
+    bool acknowledged; /* somebody was told */
+};
+
+struct sent {
+    u64 frame_hash;
+    u64 op; /* 0: not applied */
+};
+
+struct oracle {
+    struct entry *entries; /* op - 1 */
+    u64 count;
+    u64 capacity;
+    struct sent *sent;
+    u32 sent_count;
+    u64 told_op; /* the newest op that anybody was shown something of */
+    u64 *event_hashes; /* seq - 1, as the replay raises them */
+    u64 event_count;
+    u64 event_capacity;
+    u64 *seen_hashes; /* seq - 1; 0: nobody has seen it */
+    u64 seen_capacity;
+    struct state_config config;
+    bool has_shadow;
+    struct state *shadow;
+    void *memory;
+    u64 memory_bytes;
+    struct tkd_result results[TKD_RECORDS_MAX];
+};
+static struct oracle *oracle;
+
+void oracle_create(const struct state_config *config)
+{
+    oracle = world_alloc(sizeof *oracle);
+    oracle->config = *config;
+    oracle->sent = world_alloc(SENT_MAX * sizeof *oracle->sent);
+}
+
+void oracle_destroy(void)
+{
+    for (u64 i = 0; i < oracle->count; i++) world_free(oracle->entries[i].frame);
+    world_free(oracle->entries);
+    world_free(oracle->sent);
+    world_free(oracle->event_hashes);
+    world_free(oracle->seen_hashes);
+    if (oracle->memory != NULL) munmap(oracle->memory, oracle->memory_bytes);
+    world_free(oracle);
+    oracle = NULL;
+}
+
+u64 oracle_events(void) { return oracle->event_count; }
+u64 oracle_commands(void) { return oracle->count; }
+
+/* ---- Frames ---- */
+
+static struct sent *sent_slot(u64 hash)
+{
+    for (u64 at = hash;; at++) {
+        struct sent *sent = &oracle->sent[at % SENT_MAX];
+        if (sent->frame_hash == hash || sent->frame_hash == 0) return sent;
+    }
+}
+
+static u64 frame_hash(const struct tkd_frame *frame) { return hash64(frame, frame->size, 1) | 1; }
+
+u64 oracle_sent(const struct tkd_frame *frame)
+{
+    u64 hash = frame_hash(frame);
+    struct sent *sent = sent_slot(hash);
+    if (sent->frame_hash == 0) ASSERT(++oracle->sent_count < SENT_MAX / 2);
+    sent->frame_hash = hash;
+    return hash;
+}
+
+bool oracle_applied(u64 hash) { return sent_slot(hash)->op != 0; }
+
+void oracle_acknowledged(u64 hash, const void *results, u32 bytes)
+{
+    const struct sent *sent = sent_slot(hash);
+    if (sent->op == 0) violation("a request was acknowledged that is not in the log");
+    struct entry *entry = &oracle->entries[sent->op - 1];
+    if (hash64(results, bytes, 2) != entry->results_hash)
+        violation("op %llu: the answer differs from what was applied", (unsigned long long)sent->op);
+    entry->acknowledged = true;
+    oracle->told_op = max_u64(oracle->told_op, sent->op);
+    world->figures->acknowledged++;
+}
+
+/* ---- Commands, as the process under test applies them ---- */
+
+static void live(const struct command *command)
+{
+    const struct tkd_frame *frame = command->frame;
+    u64 hash = frame_hash(frame);
+    if (frame->op != TKD_OP_PULSE) {
+        struct sent *sent = sent_slot(hash);
+        if (sent->frame_hash == 0) violation("op %llu: nobody sent this", (unsigned long long)command->op);
+        if (sent->op != 0)
+            violation("op %llu was applied before, as op %llu", (unsigned long long)command->op,
+                      (unsigned long long)sent->op);
+        sent->op = command->op;
+    }
+    if (oracle->count == oracle->capacity) {
+        oracle->capacity = oracle->capacity == 0 ? 1024 : oracle->capacity * 2;
+        oracle->entries = world_grow(oracle->entries, oracle->capacity * sizeof *oracle->entries);
+    }
+    struct entry *entry = &oracle->entries[oracle->count++];
+    *entry = (struct entry){.frame = world_alloc(frame->size), .time_ms = command->time_ms, .frame_hash = hash};
+    memcpy(entry->frame, frame, frame->size);
+}
+
+static void replayed(const struct command *command)
+{
+    const struct entry *entry = &oracle->entries[command->op - 1];
+    if (entry->time_ms != command->time_ms || entry->frame_hash != frame_hash(command->frame))
+        violation("op %llu came back from the log as another command", (unsigned long long)command->op);
+}
+
+u32 __wrap_state_apply(struct state *state, const struct command *command, void *results)
+{
+    if (command->op > oracle->count + 1) violation("op %llu is out of order", (unsigned long long)command->op);
+    bool known = command->op <= oracle->count;
+    if (known) replayed(command);
+    else live(command);
+    trace_add(command->op ^ command->time_ms << 20);
+    u32 bytes = __real_state_apply(state, command, results);
+    u64 hash = bytes == 0 ? 0 : hash64(results, bytes, 2);
+    struct entry *entry = &oracle->entries[command->op - 1];
+    if (known && hash != entry->results_hash)
+        violation("op %llu: the replay answers differently", (unsigned long long)command->op);
+    entry->results_hash = hash;
+    return bytes;
+}
+
+/* ---- Events ---- */
+
+static u64 event_hash(const struct tkd_event *event) { return hash64(event, event->size, event->seq) | 1; }
+
+static u64 *hash_place(u64 **hashes, u64 *capacity, u64 seq)
+{
+    while (seq > *capacity) {
+        u64 larger = *capacity == 0 ? 1024 : *capacity * 2;
+        *hashes = world_grow(*hashes, larger * sizeof **hashes);
+        memset(*hashes + *capacity, 0, (larger - *capacity) * sizeof **hashes);
+        *capacity = larger;
+    }
+    return &(*hashes)[seq - 1];
+}
+
+void oracle_seen(const struct tkd_event *event)
+{
+    u64 hash = event_hash(event);
+    u64 *seen = hash_place(&oracle->seen_hashes, &oracle->seen_capacity, event->seq);
+    if (*seen != 0 && *seen != hash)
+        violation("event %llu was shown in two shapes", (unsigned long long)event->seq);
+    if (event->seq <= oracle->event_count && hash != oracle->event_hashes[event->seq - 1])
+        violation("event %llu is not what the replay raises", (unsigned long long)event->seq);
+    *seen = hash;
+    oracle->told_op = max_u64(oracle->told_op, event->cause);
+    world->figures->events++;
+}
+
+static void event_raised(const struct tkd_event *event)
+{
+    ASSERT(event->seq == oracle->event_count + 1);
+    u64 hash = event_hash(event);
+    *hash_place(&oracle->event_hashes, &oracle->event_capacity, event->seq) = hash;
+    oracle->event_count = event->seq;
+    if (event->seq <= oracle->seen_capacity && oracle->seen_hashes[event->seq - 1] != 0 &&
+        oracle->seen_hashes[event->seq - 1] != hash)
+        violation("event %llu was shown, but the replay raises another one", (unsigned long long)event->seq);
+}
+
+/* ---- The replay from scratch ---- */
+
+static void shadow_create(u64 store_id)
+{
+    char error[256];
+    oracle->config.store_id = store_id;
+    oracle->memory_bytes = state_bytes(&oracle->config);
+    oracle->memory = mmap(NULL, oracle->memory_bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ASSERT(oracle->memory != MAP_FAILED);
+    oracle->shadow = state_create(&oracle->config, oracle->memory);
+    ASSERT(state_loaded(oracle->shadow, 0, 0, 0, error, sizeof error));
+    oracle->has_shadow = true;
+}
+
+static void shadow_apply(u64 op)
+{
+    const struct entry *entry = &oracle->entries[op - 1];
+    struct state *shadow = oracle->shadow;
+    struct event_log *log = state_events(shadow);
+    const void *reply;
+    u32 reply_bytes;
+    enum tkd_status status = state_admit(shadow, entry->frame, &reply, &reply_bytes);
+    if (status != TKD_OK)
+        violation("op %llu should never have been taken: status %u", (unsigned long long)op, status);
+    u64 first = log->seq_next;
+    struct command command = {.op = op, .time_ms = entry->time_ms, .frame = entry->frame};
+    u32 bytes = __real_state_apply(shadow, &command, oracle->results);
+    u64 hash = bytes == 0 ? 0 : hash64(oracle->results, bytes, 2);
+    if (hash != entry->results_hash) violation("op %llu: another answer from scratch", (unsigned long long)op);
+    for (u64 seq = first; seq < log->seq_next; seq++) event_raised(event_at(log, seq));
+    event_stored(log, log->seq_next - 1);
+}
+
+static void forget_after(u64 op)
+{
+    while (oracle->count > op) {
+        struct entry *entry = &oracle->entries[--oracle->count];
+        if (entry->frame->op != TKD_OP_PULSE) sent_slot(entry->frame_hash)->op = 0;
+        world_free(entry->frame);
+    }
+}
+
+static void events_compare(const struct recovery *recovery)
+{
+    static u8 buffer[TKD_FRAME_BYTES_MAX];
+    const struct event_log *log = state_events_read(recovery->state);
+    u64 last;
+    if (log->seq_next - 1 != oracle->event_count) violation("the recovered desk has another number of events");
+    ASSERT(store_event_last(recovery->store, &last) == 0);
+    for (u64 seq = 1; seq <= oracle->event_count; seq++) {
+        const struct tkd_event *event = event_at(log, seq);
+        if (event == NULL && store_event_read(recovery->store, seq, buffer, sizeof buffer) == 0)
+            event = (const struct tkd_event *)(const void *)buffer;
+        if (event == NULL) violation("event %llu is missing", (unsigned long long)seq);
+        if (event_hash(event) != oracle->event_hashes[seq - 1])
+            violation("event %llu has changed", (unsigned long long)seq);
+    }
+}
+
+void oracle_recovered(const struct recovery *recovery)
+{
+    u64 op = state_op(recovery->state);
+    if (!oracle->has_shadow) shadow_create(recovery->root.store_id);
+    if (op > oracle->count) violation("the desk recovered commands that never were");
+    if (op < oracle->told_op)
+        violation("op %llu was told of, but only %llu are left", (unsigned long long)oracle->told_op,
+                  (unsigned long long)op);
+    if (op < state_op(oracle->shadow)) violation("op %llu was durable once", (unsigned long long)op + 1);
+    forget_after(op);
+    while (state_op(oracle->shadow) < op) shadow_apply(state_op(oracle->shadow) + 1);
+    if (state_digest(recovery->state, true) != state_digest(oracle->shadow, true))
+        violation("the recovered desk at op %llu is not the one that a replay from scratch gives",
+                  (unsigned long long)op);
+    world->figures->digests++;
+    state_validate(recovery->state);
+    state_validate(oracle->shadow);
+    events_compare(recovery);
+}

@@ -1,0 +1,28 @@
+/* What must be true, kept beside the engine: every command it has logged, which of them somebody was told of,
+ * and a second desk that replays them one after another and never crashes. */
+#ifndef SIM_ORACLE_H
+#define SIM_ORACLE_H
+
+#include "core/state.h"
+#include "durable/recovery.h"
+
+struct state_config; /* of the desk under test */
+
+void oracle_create(const struct state_config *config);
+void oracle_destroy(void);
+
+/* A client has sent this frame, or will. Frames are told apart by their bytes. */
+u64 oracle_sent(const struct tkd_frame *frame);
+/* A client was told that the frame was applied, with these results. */
+void oracle_acknowledged(u64 frame_hash, const void *results, u32 bytes);
+/* Is it in the log, as far as the process knows? */
+bool oracle_applied(u64 frame_hash);
+/* A subscriber has seen this event. */
+void oracle_seen(const struct tkd_event *event);
+
+/* The process has recovered: compares everything. */
+void oracle_recovered(const struct recovery *recovery);
+u64 oracle_events(void); /* raised by the commands known to be durable */
+u64 oracle_commands(void);
+
+#endif

@@ -1,0 +1,251 @@
+#include "tests/sim/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/hash.h"
+
+struct world *world;
+
+const char *const fault_names[FAULTS_COUNT] = {
+#define FAULT_NAME(NAME, text) text,
+    FAULTS(FAULT_NAME)
+#undef FAULT_NAME
+};
+
+/* ---- Memory: the linker sends every malloc of the engine here ---- */
+
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *memory, size_t bytes);
+void __real_free(void *memory);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *memory, size_t bytes);
+void __wrap_free(void *memory);
+char *__wrap_strdup(const char *text);
+
+struct block {
+    struct block *next;
+    struct block *previous;
+    u64 bytes;
+    u64 reserved;
+};
+static struct block blocks = {.next = &blocks, .previous = &blocks};
+
+struct mapping {
+    void *memory;
+    u64 bytes;
+};
+static struct mapping mappings[128];
+
+void *world_alloc(u64 bytes)
+{
+    void *memory = __real_calloc(1, bytes);
+    ASSERT(memory != NULL);
+    return memory;
+}
+
+void *world_grow(void *memory, u64 bytes)
+{
+    memory = __real_realloc(memory, bytes);
+    ASSERT(memory != NULL);
+    return memory;
+}
+
+void world_free(void *memory) { __real_free(memory); }
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+    struct block *block = __real_calloc(1, sizeof *block + count * bytes);
+    ASSERT(block != NULL);
+    block->bytes = count * bytes;
+    block->next = &blocks;
+    block->previous = blocks.previous;
+    block->previous->next = block->next->previous = block;
+    return block + 1;
+}
+
+void *__wrap_malloc(size_t bytes) { return __wrap_calloc(1, bytes); }
+
+void __wrap_free(void *memory)
+{
+    if (memory == NULL) return;
+    struct block *block = (struct block *)memory - 1;
+    block->previous->next = block->next;
+    block->next->previous = block->previous;
+    __real_free(block);
+}
+
+void *__wrap_realloc(void *memory, size_t bytes)
+{
+    void *larger = __wrap_calloc(1, bytes);
+    if (memory != NULL) memcpy(larger, memory, min_u64(bytes, ((struct block *)memory - 1)->bytes));
+    __wrap_free(memory);
+    return larger;
+}
+
+char *__wrap_strdup(const char *text)
+{
+    char *copy = __wrap_calloc(1, strlen(text) + 1);
+    memcpy(copy, text, strlen(text));
+    return copy;
+}
+
+void process_memory_add(void *memory, u64 bytes)
+{
+    u32 i = 0;
+    while (i < ARRAY_COUNT(mappings) && mappings[i].memory != NULL) i++;
+    ASSERT(i < ARRAY_COUNT(mappings));
+    mappings[i] = (struct mapping){.memory = memory, .bytes = bytes};
+}
+
+void process_memory_remove(void *memory)
+{
+    u32 i = 0;
+    while (i < ARRAY_COUNT(mappings) && mappings[i].memory != memory) i++;
+    ASSERT(i < ARRAY_COUNT(mappings));
+    munmap(memory, mappings[i].bytes);
+    mappings[i].memory = NULL;
+}
+
+void process_memory_drop(void)
+{
+    while (blocks.next != &blocks) __wrap_free(blocks.next + 1);
+    for (u32 i = 0; i < ARRAY_COUNT(mappings); i++) {
+        if (mappings[i].memory != NULL) process_memory_remove(mappings[i].memory);
+    }
+}
+
+/* ---- Chance ---- */
+
+u64 chance_below(u64 count) { return prng_below(&world->prng, count); }
+bool chance(u64 part, u64 whole) { return prng_chance(&world->prng, part, whole); }
+
+void fault_count(enum fault kind) { world->figures->faults[kind]++; }
+
+bool fault(enum fault kind, u64 part, u64 whole)
+{
+    if (!world->plan.faults[kind] || world->healed || !chance(part, whole)) return false;
+    fault_count(kind);
+    return true;
+}
+
+u64 some_ns(u64 about_ns)
+{
+    u64 ns = 1 + chance_below(about_ns * 2);
+    if (chance(1, 4)) ns /= 16;
+    if (chance(1, 20)) ns *= 10;
+    return ns;
+}
+
+void trace_add(u64 value) { world->trace = hash_u64(world->trace + value + 0x9e3779b97f4a7c15u); }
+
+static u64 some_between(u64 low, u64 high) { return low + chance_below(high - low + 1); }
+
+void plan_draw(struct plan *plan)
+{
+    *plan = (struct plan){.duration_ns = some_between(60, 4 * 3600) * SECOND_NS};
+    for (u32 i = 0; i < FAULTS_COUNT; i++) plan->faults[i] = chance(1, 2);
+    if (chance(1, 3)) plan->duration_ns = some_between(10, 120) * SECOND_NS;
+    plan->workers = (u32)some_between(1, 6);
+    plan->subscribers = (u32)some_between(0, 3);
+    plan->others = (u32)some_between(0, 6);
+    plan->think_ns = max_u64(plan->duration_ns / some_between(50, 1500), MS_NS);
+    plan->text_bytes = chance(1, 4) ? (u32)some_between(1000, 12000) : (u32)some_between(4, 200);
+    plan->crash_steps = some_between(5, chance(1, 2) ? 200 : 20000);
+    plan->fault_ns = plan->duration_ns / some_between(2, 60);
+    plan->sector_bytes = chance(1, 2) ? 512 : 4096;
+    plan->batch_bytes = (u32)some_between(24, 64) * 4096;
+    plan->segment_bytes = plan->batch_bytes + some_between(0, 32) * 4096;
+    plan->checkpoint_bytes = some_between(16, 512) << 10;
+    plan->flush_bytes = some_between(1, 256) << 10;
+    plan->flush_ms = (u32)some_between(10, 2000);
+    plan->connections_max = (u32)some_between(4, 24);
+    plan->receive_window_bytes = some_between(4, 512) << 10;
+    plan->disk_bytes = (u64)64 << 20;
+    plan->power_only_keeps_or_loses = chance(1, 4);
+}
+
+/* ---- Crashes ---- */
+
+void crash_now(bool power)
+{
+    world->power_lost = power;
+    fault_count(FAULT_CRASH);
+    if (power) fault_count(FAULT_POWER);
+    longjmp(world->crashed, 1);
+}
+
+void crash_step(void)
+{
+    if (!world->running || world->crash_in == 0 || --world->crash_in > 0) return;
+    if (world->healed) return;
+    crash_now(world->plan.faults[FAULT_POWER] && chance(3, 4));
+}
+
+/* ---- Faults by time ---- */
+
+static void disk_fault(void)
+{
+    u64 for_ns = some_ns(10 * SECOND_NS);
+    switch (chance_below(4)) {
+    case 0:
+        if (world->disk_full) world->disk_full = false;
+        else world->disk_full = fault(FAULT_DISK_FULL, 1, 1);
+        return;
+    case 1:
+        world->slow_factor = world->slow_factor == 1 && fault(FAULT_DISK_SLOW, 1, 1) ? 1 + chance_below(500) : 1;
+        return;
+    case 2:
+        if (fault(FAULT_DISK_STUCK, 1, 1)) world->stuck_until_ns = world->now_ns + for_ns;
+        return;
+    default:
+        world->store_slow_factor =
+            world->store_slow_factor == 1 && fault(FAULT_STORE_SLOW, 1, 1) ? 1 + chance_below(2000) : 1;
+    }
+}
+
+void faults_by_time(void)
+{
+    if (world->healed || world->now_ns < world->next_fault_ns) return;
+    world->next_fault_ns = world->now_ns + some_ns(world->plan.fault_ns);
+    if (fault(FAULT_CLOCK_JUMP, 1, 4)) {
+        static const i64 jumps_ms[] = {1000, 60000, 3600000, 24 * 3600000};
+        i64 most_ms = jumps_ms[chance_below(ARRAY_COUNT(jumps_ms))];
+        i64 jump_ms = (i64)chance_below((u64)most_ms) * (chance(1, 2) ? 1 : -1);
+        world->wall_offset_ms += jump_ms;
+    }
+    if (fault(FAULT_STOP, 1, 4)) world->stop_signal = true;
+    disk_fault();
+    if (world->running && fault(FAULT_CRASH, 1, 8)) {
+        world->figures->faults[FAULT_CRASH]--; /* counted below */
+        crash_now(world->plan.faults[FAULT_POWER] && chance(3, 4));
+    }
+}
+
+/* ---- Telling ---- */
+
+void say(const char *format, ...)
+{
+    if (!world->verbose) return;
+    va_list arguments;
+    va_start(arguments, format);
+    printf("%12.6f ", (double)world->now_ns / 1e9);
+    vprintf(format, arguments);
+    printf("\n");
+    va_end(arguments);
+}
+
+void violation(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fflush(stdout);
+    fprintf(stderr, "seed %llu, %.6f s: VIOLATION: ", (unsigned long long)world->seed, (double)world->now_ns / 1e9);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\nrepeat it with: make sim SEED=%llu\n", (unsigned long long)world->seed);
+    va_end(arguments);
+    abort();
+}

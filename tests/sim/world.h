@@ -1,0 +1,197 @@
+/* A simulated machine: one seed decides its disk, its store, its network, its clocks, its clients and every
+ * fault. The engine is linked against this instead of engine/port; a crash drops the process's memory and
+ * jumps out of whatever it was doing, the disk stays.
+ *
+ * Everything the engine allocates is the process's and is freed by a crash; what the simulator itself needs
+ * comes from world_alloc() and survives.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include <setjmp.h>
+
+#include "base/base.h"
+#include "base/prng.h"
+
+#define MS_NS     1000000ull
+#define SECOND_NS 1000000000ull
+#define US_NS     1000ull
+
+#define FAULTS(F)                                                                                            \
+    F(CRASH, "crash at a step of I/O")                                                                       \
+    F(POWER, "power loss: what was not synced is kept, lost or torn")                                        \
+    F(STOP, "SIGTERM")                                                                                       \
+    F(WRITE_ERROR, "error of a write")                                                                       \
+    F(SYNC_ERROR, "error of a sync")                                                                         \
+    F(READ_ERROR, "error of a read")                                                                         \
+    F(DAMAGE, "sector damaged at rest")                                                                      \
+    F(DISK_FULL, "disk full")                                                                                \
+    F(DISK_SLOW, "slow disk")                                                                                \
+    F(DISK_STUCK, "stuck disk")                                                                              \
+    F(STORE_SLOW, "slow store")                                                                              \
+    F(STORE_ERROR, "error of a store job")                                                                   \
+    F(CUT, "connection cut")                                                                                 \
+    F(SHORT, "short receive or send")                                                                        \
+    F(RESEND, "request sent twice")                                                                          \
+    F(GARBAGE, "damaged frame")                                                                              \
+    F(DEAF, "client that never reads")                                                                       \
+    F(CLOCK_JUMP, "wall clock jumps")
+
+enum fault {
+#define FAULT_ENUM(NAME, text) FAULT_##NAME,
+    FAULTS(FAULT_ENUM)
+#undef FAULT_ENUM
+        FAULTS_COUNT
+};
+extern const char *const fault_names[FAULTS_COUNT];
+
+/* Counts over all seeds of a run. */
+struct figures {
+    u64 seeds;
+    u64 simulated_ns;
+    u64 boots;
+    u64 refused; /* starts that refused damaged or unreadable data */
+    u64 clean_stops;
+    u64 failed_stops; /* the process ended by itself after an error of disk or store */
+    u64 commands;     /* in logs, after the last recovery */
+    u64 acknowledged;
+    u64 events;
+    u64 connections;
+    u64 digests; /* compared */
+    u64 faults[FAULTS_COUNT];
+};
+
+/* What a seed draws. */
+struct plan {
+    bool faults[FAULTS_COUNT];
+    u64 duration_ns;
+    u32 workers;
+    u32 subscribers;
+    u32 others;
+    u64 think_ns;     /* between requests of a client, about */
+    u32 text_bytes;   /* of a request at most, about */
+    u64 crash_steps;  /* steps of I/O between crashes, about */
+    u64 fault_ns;     /* between faults that happen by time, about */
+    u32 sector_bytes; /* what the disk writes as a whole */
+    u64 segment_bytes;
+    u32 batch_bytes;
+    u64 checkpoint_bytes;
+    u64 flush_bytes;
+    u32 flush_ms;
+    u32 connections_max;
+    u64 receive_window_bytes; /* what a client's socket takes without being read */
+    u64 disk_bytes;
+    bool power_only_keeps_or_loses; /* no torn writes */
+};
+
+struct world {
+    u64 seed;
+    struct prng prng;
+    struct plan plan;
+    struct figures *figures;
+    bool verbose;
+    bool healed; /* no more faults: everything must get done */
+
+    u64 now_ns;
+    i64 wall_offset_ms;
+    u64 crash_in; /* steps; 0: none planned */
+    bool power_lost;
+    u64 next_fault_ns;
+    u64 trace; /* hash of all that happened: equal for equal seeds */
+
+    bool disk_full;
+    u64 slow_factor;
+    u64 stuck_until_ns;
+    u64 store_slow_factor;
+    bool errors_expected; /* since the start of the process something failed that ends it */
+    bool stop_signal;     /* waits to be read */
+    bool running;         /* the process is up */
+    jmp_buf crashed;
+};
+extern struct world *world;
+
+void *world_alloc(u64 bytes);
+void *world_grow(void *memory, u64 bytes);
+void world_free(void *memory);
+/* Everything that the process allocated. */
+void process_memory_drop(void);
+void process_memory_add(void *memory, u64 bytes); /* a mapping */
+void process_memory_remove(void *memory);
+
+u64 chance_below(u64 count);
+/* True `part` times of `whole`. */
+bool chance(u64 part, u64 whole);
+/* Does it happen now? Never when the seed does not have it, or after healing. */
+bool fault(enum fault kind, u64 part, u64 whole);
+void fault_count(enum fault kind);
+/* Around `about`, mostly less, sometimes ten times as much. */
+u64 some_ns(u64 about_ns);
+
+/* A step of I/O: here the process may die. */
+void crash_step(void);
+_Noreturn void crash_now(bool power);
+/* Faults that happen as time goes by; when the next one comes. */
+void faults_by_time(void);
+void trace_add(u64 value);
+
+/* Something that must never happen. Says the seed and ends the run. */
+_Noreturn void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void plan_draw(struct plan *plan);
+
+/* ---- The parts ---- */
+
+/* Disk (disk.c). */
+void disk_create(void);
+void disk_destroy(void);
+/* What is left when the process is gone; with `power` lost what was not synced is up to chance. */
+void disk_crash(bool power);
+/* Damages a sector of the log that must be detected; false: none suits. */
+bool disk_damage(void);
+void disk_damage_undo(void);
+bool disk_damaged(void);
+bool disk_damage_named(const char *error); /* does it name the place? */
+u64 disk_room(void);
+bool disk_is_file(i32 fd);
+bool disk_is_directory(i32 fd);
+/* A write under way; what has arrived when power is lost is up to chance. */
+struct disk_write;
+struct disk_write *disk_write_begin(i32 fd, const void *buffer, u32 bytes, u64 offset, bool durable);
+i32 disk_write_end(struct disk_write *write);
+i32 disk_sync(i32 fd);
+void disk_store_bytes(i64 change); /* the store's share of the disk */
+
+/* Kernel (kernel.c): ring, sockets, clocks. */
+void kernel_create(void);
+void kernel_destroy(void);
+void kernel_crash(void);
+
+/* Store (sim_store.c). */
+void store_create_disk(void);
+void store_destroy_disk(void);
+void store_crash(void);
+u64 store_next_ns(void);
+u32 store_step(void); /* runs what is due; how many jobs were done */
+
+/* A client's end of a connection. Positive: a socket. 0: nobody listens. */
+u32 net_connect(void);
+/* How much was taken. */
+u32 net_write(u32 socket, const void *data, u32 bytes);
+/* 0: nothing now; negative: the end. */
+i32 net_read(u32 socket, void *data, u32 bytes);
+void net_cut(u32 socket);
+bool net_listening(void);
+
+/* Clients (client.c). */
+void clients_create(void);
+void clients_destroy(void);
+u64 clients_next_ns(void);
+void clients_run(void);
+/* Something arrived for the owner of this socket. */
+void clients_wake(u32 socket, u64 at_ns);
+void clients_heal(void);
+bool clients_done(void); /* after healing: everything was answered, all events were seen */
+void clients_report(void);
+
+#endif

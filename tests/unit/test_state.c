@@ -1,0 +1,253 @@
+/* The desk as a whole: admission, time, loading, digests. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "tests/support/workload.h"
+
+static struct rig *desk(void)
+{
+    struct rig *rig = rig_create_small();
+    rig_small_desk(rig);
+    return rig;
+}
+
+static enum tkd_status create(struct rig *rig, u32 count, const char *address)
+{
+    struct tkd_ticket_create request = {.channel = 1, .queue = 3, .no_routing = 1};
+    rig_begin(rig, TKD_OP_TICKET_CREATE);
+    for (u32 i = 0; i < count; i++)
+        rig_add(rig, TKD_RECORD_ticket_create, &request, (const char *const[]){address, 0, 0, 0, 0, 0});
+    return rig_run(rig);
+}
+
+Test(state, a_full_desk_refuses_and_goes_on)
+{
+    struct rig *rig = desk();
+    u32 rows = rig->state->tables[TABLE_TICKET].rows_max;
+    while (table_free(&rig->state->tables[TABLE_TICKET]) >= 2000) cr_assert_eq(create(rig, 2000, "a"), TKD_OK);
+    u32 left = table_free(&rig->state->tables[TABLE_TICKET]);
+    cr_assert_eq(create(rig, left + 1, "a"), TKD_DESK_FULL);
+    cr_assert_eq(create(rig, left, "a"), TKD_OK);
+    cr_assert_eq(rig->state->tables[TABLE_TICKET].rows_live, rows);
+    cr_assert_eq(create(rig, 1, "a"), TKD_DESK_FULL);
+    cr_assert_eq(rig_verb(rig, 1, TKD_VERB_NOTE, 0, "n").status, TKD_DESK_FULL, "a reopen would need a task");
+    state_validate(rig->state);
+    rig_destroy(rig);
+}
+
+/* Counters fill up in the end: commands and deadlines wait, nothing breaks. */
+Test(state, full_counters_refuse)
+{
+    struct rig *rig = desk();
+    u64 id = rig_create_ticket(rig, 3, 0);
+    const struct table *stats = &rig->state->tables[TABLE_STATS];
+    enum tkd_status status = TKD_OK;
+    for (u32 hour = 1; hour < 20000 && status == TKD_OK; hour++) {
+        rig->now_ms = hour * (u64)HOUR_MS;
+        status = rig_verb(rig, id, TKD_VERB_URGE, 0, NULL).status;
+    }
+    cr_assert_eq(status, TKD_DESK_FULL);
+    cr_assert_gt(stats->rows_live, 16000);
+    struct tkd_frame pulse = {.magic = TKD_MAGIC, .op = TKD_OP_PULSE, .size = TKD_FRAME_BYTES};
+    const void *reply;
+    u32 reply_bytes;
+    cr_assert_eq(state_admit(rig->state, &pulse, &reply, &reply_bytes), TKD_DESK_FULL);
+    rig_destroy(rig);
+}
+
+/* Deadlines of many hours in one PULSE stop while there are counters left. */
+Test(state, a_pulse_never_runs_out_of_counters)
+{
+    struct rig *rig = desk();
+    struct tkd_catalog_entry queue = {.id = 3, .strategy = TKD_STRATEGY_CLAIM, .step_ms = 2600 * (u64)HOUR_MS};
+    rig_entry(rig, TKD_KIND_QUEUE, &queue, "claims", NULL, NULL);
+    for (u64 hour = 0; hour < 2500; hour++) { /* each breaches in an hour of its own */
+        rig_advance(rig, 1000 + hour * HOUR_MS);
+        rig_create_ticket(rig, 3, 0);
+    }
+    struct tkd_frame pulse = {.magic = TKD_MAGIC, .op = TKD_OP_PULSE, .size = TKD_FRAME_BYTES};
+    const void *reply;
+    u32 reply_bytes, pulses = 0;
+    u64 late_ms = 10000 * (u64)HOUR_MS;
+    while (state_admit(rig->state, &pulse, &reply, &reply_bytes) == TKD_OK && pulses < 5000) {
+        struct command command = {.op = state_op(rig->state) + 1, .time_ms = late_ms, .frame = &pulse};
+        state_apply(rig->state, &command, NULL);
+        event_stored(state_events(rig->state), state_events(rig->state)->seq_next - 1);
+        pulses++;
+    }
+    cr_assert(pulses > 1 && pulses < 5000);
+    cr_assert_lt(table_free(&rig->state->tables[TABLE_STATS]), 100);
+    cr_assert_leq(state_due(rig->state, late_ms), late_ms, "what is left waits");
+    cr_assert_lt(state_time(rig->state), late_ms);
+    state_validate(rig->state);
+    rig_destroy(rig);
+}
+
+Test(state, time_has_an_end)
+{
+    struct rig *rig = desk();
+    const void *reply;
+    u32 reply_bytes;
+    struct tkd_frame frame = {.op = TKD_OP_TICKET_CREATE, .size = TKD_FRAME_BYTES, .count = 1, .time_ms = TIME_MS_MAX};
+    cr_assert_eq(state_admit(rig->state, &frame, &reply, &reply_bytes), TKD_OK);
+    frame.time_ms++;
+    cr_assert_eq(state_admit(rig->state, &frame, &reply, &reply_bytes), TKD_BAD_TIME);
+    /* At the very end deadlines are still ahead. */
+    struct tkd_catalog_entry queue = {.id = 3, .strategy = TKD_STRATEGY_CLAIM, .step_ms = WHEEL_DEADLINE_MAX / 16};
+    rig_entry(rig, TKD_KIND_QUEUE, &queue, "claims", NULL, NULL);
+    rig_advance(rig, TIME_MS_MAX);
+    u64 id = rig_create_ticket(rig, 3, 0);
+    rig_verb(rig, id, TKD_VERB_CLOSE, 0, NULL);
+    state_validate(rig->state);
+    rig_destroy(rig);
+}
+
+/* A command at the instant at which the ticket leaves memory still says which ticket it was. */
+Test(state, a_command_at_the_instant_of_the_archive)
+{
+    struct rig *rig = desk();
+    rig_entry(rig, TKD_KIND_DESK, &(struct tkd_catalog_entry){.id = 1, .archive_after_ms = 100}, "d", NULL, NULL);
+    u64 id = rig_create_ticket(rig, 3, 0);
+    rig_verb(rig, id, TKD_VERB_CLOSE, 0, NULL);
+    struct tkd_ticket_update request = {.kind = TKD_VERB_NOTE, .ticket = id};
+    rig_begin(rig, TKD_OP_TICKET_UPDATE);
+    rig_add(rig, TKD_RECORD_ticket_update, &request, (const char *const[]){0, 0, "n"});
+    rig_add(rig, TKD_RECORD_ticket_update, &request, (const char *const[]){0, 0, "n"});
+    struct command command = {
+        .op = state_op(rig->state) + 1, .time_ms = rig->now_ms + 100, .frame = rig_frame(rig)};
+    state_apply(rig->state, &command, rig->results); /* at the deadline, before its timer */
+    cr_assert_eq(rig->results[0].status, TKD_OK);
+    cr_assert_eq(rig->results[0].id, id);
+    cr_assert_eq(rig->results[0].version, 2);
+    cr_assert_eq(rig->results[1].status, TKD_NOT_FOUND);
+    state_validate(rig->state);
+    rig_destroy(rig);
+}
+
+Test(state, the_digest_of_the_desk_does_not_depend_on_frames)
+{
+    struct rig *one = desk(), *many = desk();
+    cr_assert_eq(create(one, 30, "a"), TKD_OK);
+    for (u32 i = 0; i < 30; i++) cr_assert_eq(create(many, 1, "a"), TKD_OK);
+    cr_assert_eq(state_digest(one->state, false), state_digest(many->state, false));
+    cr_assert_neq(state_digest(one->state, true), state_digest(many->state, true));
+    rig_verb(one, 3, TKD_VERB_PEND, 0, NULL);
+    cr_assert_neq(state_digest(one->state, false), state_digest(many->state, false));
+    rig_destroy(one);
+    rig_destroy(many);
+}
+
+/* Two stores hash identities differently and are the same desk. */
+Test(state, the_digest_does_not_depend_on_the_store)
+{
+    struct workload *workload = workload_create(5);
+    for (u32 i = 0; i < 1500; i++) workload_step(workload);
+    struct rig *rig = workload->rig;
+    u64 digest = state_digest(rig->state, false), full = state_digest(rig->state, true);
+    rig->config.store_id = 12345;
+    rig_replay(rig);
+    cr_assert_eq(state_digest(rig->state, false), digest);
+    cr_assert_neq(state_digest(rig->state, true), full);
+    workload_destroy(workload);
+}
+
+Test(state, chunks_that_do_not_fit_are_refused)
+{
+    struct rig *rig = rig_create_small();
+    void *memory;
+    struct state *state = rig_state_create(rig, &memory);
+    const struct table *table = &state->tables[TABLE_TICKET];
+    u32 bytes = table_chunk_bytes(table), last = table->rows_max >> table->chunk_shift;
+    u8 *chunk = calloc(1, bytes);
+    cr_assert_not(state_load_chunk(state, 0, 0, chunk, bytes));
+    cr_assert_not(state_load_chunk(state, TABLES, 0, chunk, bytes));
+    cr_assert_not(state_load_chunk(state, TABLE_TICKET, 0, chunk, bytes - 8));
+    cr_assert_not(state_load_chunk(state, TABLE_TICKET, last + 1, chunk, bytes));
+    cr_assert(state_load_chunk(state, TABLE_TICKET, last, chunk, bytes));
+    /* A row behind the budget, in a chunk that begins within it. */
+    u32 behind = table->rows_max + 1 - (last << table->chunk_shift);
+    if (behind < bytes / table->row_bytes) {
+        chunk[behind * table->row_bytes] = 1;
+        cr_assert_not(state_load_chunk(state, TABLE_TICKET, last, chunk, bytes));
+    }
+    free(chunk);
+    munmap(memory, rig->memory_bytes);
+    rig_destroy(rig);
+}
+
+/* Loads the rows of a desk into a new state after `spoil` has changed one of them. */
+static bool loads(struct rig *rig, u32 table_number, u32 row, u32 offset, u64 value, u32 bytes, char *error)
+{
+    void *memory;
+    struct state *state = rig_state_create(rig, &memory);
+    for (u32 i = 1; i < TABLES; i++) {
+        const struct table *table = &rig->state->tables[i];
+        for (u32 chunk = 0; chunk < table_chunks(table); chunk++)
+            cr_assert(state_load_chunk(state, i, chunk, table_chunk(table, chunk), table_chunk_bytes(table)));
+    }
+    struct table *table = &state->tables[table_number];
+    memcpy(table->rows + (u64)row * table->row_bytes + offset, &value, bytes);
+    bool loaded = state_loaded(state, state_op(rig->state), state_time(rig->state),
+                               state_events(rig->state)->seq_next - 1, error, 200);
+    munmap(memory, rig->memory_bytes);
+    return loaded;
+}
+
+Test(state, rows_that_do_not_fit_together_are_refused)
+{
+    struct rig *rig = desk();
+    struct tkd_ticket_create request = {.channel = 1, .queue = 3};
+    rig_create_with(rig, &request, "a", "key");
+    char error[200];
+    cr_assert(loads(rig, TABLE_TICKET, 1, 0, 1, 8, error), "nothing is wrong");
+    static const struct {
+        u32 table, offset;
+        u64 value;
+        u32 bytes;
+        const char *error;
+    } wrong[] = {
+        {TABLE_DESK, 0, 0, 8, "desk's own row"},
+        {TABLE_TICKET, offsetof(struct ticket, id), 99, 8, "a ticket's id"},
+        {TABLE_TICKET, offsetof(struct ticket, task), 7, 4, "a ticket's task"},
+        {TABLE_TASK, offsetof(struct task, ticket), 2, 4, "a ticket's task"},
+        {TABLE_TICKET, offsetof(struct ticket, state), TKD_STATE_CLOSED, 1, "without a task"},
+        {TABLE_TICKET, offsetof(struct ticket, customer), 2, 4, "a ticket's customer"},
+        {TABLE_TICKET, offsetof(struct ticket, queue), 99, 2, "a ticket's queue"},
+        {TABLE_KEY, 0, 5, 8, "external key"},
+    };
+    for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
+        cr_assert_not(loads(rig, wrong[i].table, 1, wrong[i].offset, wrong[i].value, wrong[i].bytes, error), "%u", i);
+        cr_assert_not_null(strstr(error, wrong[i].error), "%u: %s", i, error);
+    }
+    rig_destroy(rig);
+}
+
+Test(state, memory_is_accounted_for)
+{
+    struct rig *rig = desk();
+    u64 before = state_memory_bytes(rig->state);
+    cr_assert_eq(create(rig, 5000, "a"), TKD_OK);
+    u64 grown = state_memory_bytes(rig->state) - before;
+    cr_assert_gt(grown, 5000 * (sizeof(struct ticket) + sizeof(struct task)));
+    cr_assert_lt(grown, state_bytes(&rig->config));
+    rig_destroy(rig);
+}
+
+Test(state, a_snapshot_tells_how_much_it_had_to_save)
+{
+    static u8 slice[64u << 10];
+    struct rig *rig = desk();
+    bool finished = false;
+    cr_assert_eq(create(rig, 3000, "a"), TKD_OK);
+    state_snapshot_begin(rig->state);
+    cr_assert(state_snapshot_running(rig->state));
+    cr_assert_eq(state_snapshot_saved_bytes(rig->state), 0);
+    for (u64 id = 1; id <= 3000; id += 30) rig_verb(rig, id, TKD_VERB_URGE, 0, NULL);
+    cr_assert_gt(state_snapshot_saved_bytes(rig->state), 100 * sizeof(struct ticket));
+    while (!finished) (void)state_snapshot_slice(rig->state, slice, sizeof slice, 100, &finished);
+    cr_assert_eq(state_snapshot_saved_bytes(rig->state), 0);
+    cr_assert_not(state_snapshot_running(rig->state));
+    rig_destroy(rig);
+}
