@@ -70,8 +70,6 @@ reports() {
     run report queues --by day
 }
 
-# The people of this desk live by China's time.
-export TZ=CST-8
 begin=$SECONDS
 say "A desk in $DIRECTORY"
 start
@@ -86,13 +84,15 @@ if [[ -n $LOG ]]; then
     say "What the reports say"
     run report summary
 else
+    export TZ=CST-8 # the people of this desk live by China's time
     run apply -f tests/data/shop.yaml | sed -n '1,4p; 5s/.*/…/p; $p'
     say "One day, ${TICKETS:-100000} tickets"
     "$BIN/demo" --server "$TICKETD_SERVER" --tickets "${TICKETS:-100000}" --step "${STEP:-15}"
     reports
     say "One ticket's way"
-    run ticket show 4711 || true
-    run ticket history 4711 || true
+    ticket=$((${TICKETS:-100000} / 20))
+    run ticket show "$ticket"
+    run ticket history "$ticket"
 fi
 
 say "Stopped, started again: is all still there?"
@@ -109,6 +109,6 @@ if [[ $before != "$after" ]]; then
 fi
 echo "Back in service after $took ms. Every count and the digest of the whole state are the same:"
 run digest
-run status
+run queue list
 stop
 say "Done in $((SECONDS - begin)) s. The directory is removed."

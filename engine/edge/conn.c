@@ -18,8 +18,7 @@ bool conns_create(struct conns *conns, struct io *io, u32 count_max, u64 buffer_
     *conns = (struct conns){.io = io,
                             .count_max = count_max,
                             .in_quota = {.max_bytes = buffer_bytes / 2},
-                            .out_quota = {.max_bytes = buffer_bytes / 2},
-                            .linger_ms = CONN_LINGER_MS};
+                            .out_quota = {.max_bytes = buffer_bytes / 2}};
     list_init(&conns->ready);
     list_init(&conns->waiting);
     list_init(&conns->starved);
@@ -287,27 +286,35 @@ static bool holds_memory(const struct conn *conn)
     return partial || outbox_unsent(&conn->out) > OUTBOX_FREE_BYTES;
 }
 
+/* One that gets nothing done may stay as long as nobody waits for what it holds. */
+static void tick_open(struct conn *conn, u64 silent_ms, bool pressure)
+{
+    struct conns *conns = conn->conns;
+    u64 limit_ms = conns->stopping ? CONN_SILENT_STOPPING_MS : CONN_SILENT_MS;
+    if (pressure && !conn->parked && holds_memory(conn) && silent_ms >= limit_ms) {
+        conns->figures.dropped++;
+        conn_close(conn);
+    } else if (silent_ms >= 1000) {
+        inbox_shrink(&conn->in, &conns->in_quota);
+    }
+}
+
 static void tick(struct conn *conn, bool pressure)
 {
     struct conns *conns = conn->conns;
-    bool quiet = conns->now_ms - conn->progress_ms >= 1000;
+    u64 silent_ms = conns->now_ms - conn->progress_ms;
+    u64 ending_ms = conns->now_ms - conn->linger_ms;
     unstall(conn);
-    if (quiet && !conn->send.busy) outbox_shrink(&conn->out, &conns->out_quota);
+    if (silent_ms >= 1000 && !conn->send.busy) outbox_shrink(&conn->out, &conns->out_quota);
     switch (conn->phase) {
     case CONN_OPEN:
-        if (pressure && !conn->parked && holds_memory(conn) &&
-            conns->now_ms - conn->progress_ms >= CONN_SILENT_MS) {
-            conns->figures.dropped++;
-            conn_close(conn);
-        } else if (quiet) {
-            inbox_shrink(&conn->in, &conns->in_quota);
-        }
+        tick_open(conn, silent_ms, pressure);
         return;
     case CONN_FINISHING:
-        if (conns->now_ms - conn->linger_ms >= CONN_SILENT_MS && !conn->parked) conn_close(conn);
+        if (ending_ms >= (conns->stopping ? CONN_SILENT_STOPPING_MS : CONN_SILENT_MS)) conn_close(conn);
         return;
     case CONN_LINGERING:
-        if (conns->now_ms - conn->linger_ms >= conns->linger_ms) conn_close(conn);
+        if (ending_ms >= (conns->stopping ? CONN_LINGER_STOPPING_MS : CONN_LINGER_MS)) conn_close(conn);
         return;
     case CONN_CLOSING:
     case CONN_FREE:
@@ -317,7 +324,8 @@ static void tick(struct conn *conn, bool pressure)
 
 void conns_tick(struct conns *conns)
 {
-    bool pressure = conns->in_quota.refused || conns->out_quota.refused || !list_empty(&conns->starved);
+    bool pressure = conns->in_quota.refused || conns->out_quota.refused || !list_empty(&conns->starved) ||
+                    conns->stopping;
     conns->in_quota.refused = conns->out_quota.refused = false;
     for (u32 i = 0; i < conns->used_slots; i++) {
         if (conns->slots[i].phase != CONN_FREE) tick(&conns->slots[i], pressure);

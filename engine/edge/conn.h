@@ -19,6 +19,7 @@
 #include "port/io.h"
 
 #define CONN_SILENT_MS          5000u /* who holds memory that others need and gets nothing done goes */
+#define CONN_SILENT_STOPPING_MS 1000u
 #define CONN_LINGER_MS          2000u /* how long a finished connection is given to read its last answers */
 #define CONN_LINGER_STOPPING_MS 200u
 #define CONN_LINGER_BYTES       (16u << 20)
@@ -87,7 +88,7 @@ struct conns {
     u32 *free_slots;
     u32 free_count;
     u64 now_ms;             /* monotonic, of this turn */
-    u64 linger_ms;          /* CONN_LINGER_MS, shorter when the server stops */
+    bool stopping;          /* patience is shorter */
     struct link ready;      /* has something to serve */
     struct link waiting;    /* its command waits for the pipeline */
     struct link starved;    /* waits for buffer memory */

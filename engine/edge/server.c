@@ -212,7 +212,7 @@ static void stop_begin(struct server *server)
     host_notify("STOPPING=1");
     server->phase = SERVER_DRAINING;
     server->service.stopping = true;
-    server->conns.linger_ms = CONN_LINGER_STOPPING_MS;
+    server->conns.stopping = true;
     server->tick_ns = 0;
     for (u32 i = 0; i < server->listeners_count; i++) net_listener_stop(&server->listeners[i].net);
     for (u32 i = 0; i < server->conns.used_slots; i++) {
@@ -274,7 +274,8 @@ static void timer_fired(struct io_op *op, i32 result)
 /* Wakes the loop when the next deadline or tick is due. */
 static void timer_arm(struct server *server, u64 now_ns)
 {
-    u64 due_ms = pipeline_due_in_ms(&server->service.pipeline);
+    bool running = server->phase == SERVER_RUNNING;
+    u64 due_ms = running ? pipeline_due_in_ms(&server->service.pipeline) : U64_NONE;
     u64 at_ns = server->tick_ns;
     if (!list_empty(&server->conns.waiting)) at_ns = min_u64(at_ns, now_ns + BLOCKED_RETRY_MS * MS_NS);
     if (due_ms < SERVER_TICK_MS) at_ns = min_u64(at_ns, now_ns + max_u64(due_ms, 1) * MS_NS);
@@ -304,7 +305,8 @@ static void turn(struct server *server)
     if (server->phase == SERVER_FAILED) return;
     u64 begin_ns = clock_monotonic_ns();
     conns->now_ms = begin_ns / MS_NS;
-    pipeline_turn(&service->pipeline, clock_wall_ms());
+    /* Once it stops, what falls due waits for the next start: the last checkpoint is to cover everything. */
+    if (server->phase == SERVER_RUNNING) pipeline_turn(&service->pipeline, clock_wall_ms());
     conns_feed(conns);
     serve_all(server);
     pipeline_submit(&service->pipeline);
@@ -314,7 +316,8 @@ static void turn(struct server *server)
     stop_step(server);
     tick(server, begin_ns);
     if (conns_send(conns)) server->busy = true;
-    if (!list_empty(&conns->ready) || pipeline_pending(&service->pipeline)) server->busy = true;
+    if (!list_empty(&conns->ready)) server->busy = true;
+    if (server->phase == SERVER_RUNNING && pipeline_pending(&service->pipeline)) server->busy = true;
     u64 end_ns = clock_monotonic_ns();
     service->figures.turns++;
     service->figures.pause_max_us = max_u64(service->figures.pause_max_us, (end_ns - begin_ns) / 1000);

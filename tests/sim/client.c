@@ -52,6 +52,7 @@ struct client {
     u64 event_next; /* subscriber */
     bool subscribed;
     u32 catalog_step;
+    bool halted; /* must register again */
     u8 *sending; /* not written yet */
     u32 sending_bytes;
     u32 sending_capacity;
@@ -374,10 +375,8 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
         session_lost(client);
         disconnect(client);
     } else if (frame->status == TKD_HALTED) {
-        outstanding_drop(client, at);
-        client->next_seq = client->outstanding_count > 0 ? client->outstanding[at - 1].seq + 1 : frame->seq;
+        client->halted = true;
         disconnect(client);
-        client->next_seq = max_u64(client->next_seq, 1);
     } else if (to_retry(frame->status)) {
         disconnect(client);
     } else {
@@ -401,6 +400,7 @@ static void answer_session(struct client *client, const struct tkd_frame *frame)
         client->next_seq = 1;
     }
     client->session = result->id;
+    client->halted = false;
     session_attach(client);
 }
 
@@ -422,7 +422,7 @@ static void answer_worker(struct client *client, const struct tkd_frame *frame)
     switch (frame->op) {
     case TKD_OP_HELLO:
         if (frame->status != TKD_OK) disconnect(client);
-        else if (client->session == 0 || chance(1, 10)) session_register(client);
+        else if (client->session == 0 || client->halted || chance(1, 10)) session_register(client);
         else session_attach(client);
         return;
     case TKD_OP_REGISTER:
@@ -487,6 +487,7 @@ static void casual(struct client *client)
         return;
     }
     u16 op = request_random_command();
+    if (chance(1, 20)) op = (u16)(TKD_OP_REGISTER + chance_below(2));
     request_begin(&clients->request, op, ++client->control_seq);
     request_records(client, op);
     client->casual_seq = client->control_seq;
@@ -628,7 +629,7 @@ static bool is_done(const struct client *client, u64 events)
 bool clients_done(void)
 {
     for (u32 i = 0; i < clients->count; i++) {
-        if (!is_done(&clients->items[i], oracle_events_live())) return false;
+        if (!is_done(&clients->items[i], process_events())) return false;
     }
     return true;
 }

@@ -126,7 +126,7 @@ u32 net_connect(void)
         struct socket *socket = &kernel->sockets[i];
         if (socket->used) continue;
         *socket = (struct socket){.used = true, .client_open = true, .server_open = true};
-        world->figures->connections++;
+        world->tally->connections++;
         return i;
     }
     return 0;
@@ -419,6 +419,7 @@ u32 io_run(struct io *io, bool wait)
     (void)io;
     world->now_ns += US_NS + chance_below(20 * US_NS);
     for (;;) {
+        time_passes();
         faults_by_time();
         clients_run();
         u32 done = reap() + store_step();

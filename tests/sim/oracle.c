@@ -101,7 +101,7 @@ void oracle_acknowledged(u64 hash, const void *results, u32 bytes)
         violation("op %llu: the answer differs from what was applied", (unsigned long long)sent->op);
     entry->acknowledged = true;
     oracle->told_op = max_u64(oracle->told_op, sent->op);
-    world->figures->acknowledged++;
+    world->tally->acknowledged++;
 }
 
 /* ---- Commands, as the process under test applies them ---- */
@@ -175,7 +175,7 @@ void oracle_seen(const struct tkd_event *event)
         violation("event %llu is not what the replay raises", (unsigned long long)event->seq);
     *seen = hash;
     oracle->told_op = max_u64(oracle->told_op, event->cause);
-    world->figures->events++;
+    world->tally->events++;
 }
 
 static void event_raised(const struct tkd_event *event)
@@ -263,7 +263,7 @@ void oracle_recovered(const struct recovery *recovery)
     if (state_digest(recovery->state, true) != state_digest(oracle->shadow, true))
         violation("the recovered desk at op %llu is not the one that a replay from scratch gives",
                   (unsigned long long)op);
-    world->figures->digests++;
+    world->tally->digests++;
     state_validate(recovery->state);
     state_validate(oracle->shadow);
     events_compare(recovery);

@@ -138,9 +138,9 @@ static u16 some_kind(u16 op)
 {
     if (op == TKD_OP_TICKET_UPDATE) {
         if (chance(1, 4)) return (u16)(TKD_VERB_RESOLVE + chance_below(2));
-        return (u16)small(TKD_VERB_END - 1);
+        return (u16)(1 + chance_below(TKD_VERB_END - 1));
     }
-    if (op == TKD_OP_CATALOG_APPLY || op == TKD_OP_CATALOG_READ) return (u16)small(TKD_KIND_END - 1);
+    if (op == TKD_OP_CATALOG_APPLY || op == TKD_OP_CATALOG_READ) return (u16)(1 + chance_below(TKD_KIND_END - 1));
     return 0;
 }
 

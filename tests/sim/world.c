@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 
 struct world *world;
 
@@ -123,7 +124,7 @@ void process_memory_drop(void)
 u64 chance_below(u64 count) { return prng_below(&world->prng, count); }
 bool chance(u64 part, u64 whole) { return prng_chance(&world->prng, part, whole); }
 
-void fault_count(enum fault kind) { world->figures->faults[kind]++; }
+void fault_count(enum fault kind) { world->tally->faults[kind]++; }
 
 bool fault(enum fault kind, u64 part, u64 whole)
 {
@@ -220,7 +221,7 @@ void faults_by_time(void)
     if (fault(FAULT_STOP, 1, 4)) world->stop_signal = true;
     disk_fault();
     if (world->running && fault(FAULT_CRASH, 1, 8)) {
-        world->figures->faults[FAULT_CRASH]--; /* counted below */
+        world->tally->faults[FAULT_CRASH]--; /* counted below */
         crash_now(world->plan.faults[FAULT_POWER] && chance(3, 4));
     }
 }
@@ -248,4 +249,11 @@ void violation(const char *format, ...)
     fprintf(stderr, "\nrepeat it with: make sim SEED=%llu\n", (unsigned long long)world->seed);
     va_end(arguments);
     abort();
+}
+
+/* base/log.h: the engine's own lines, among ours. */
+void log_write(enum log_level level, const char *event, const struct log_pair *pairs)
+{
+    (void)level;
+    if (world != NULL) say("log: %s %s", event, pairs->key == NULL || pairs->text == NULL ? "" : pairs->text);
 }

@@ -46,7 +46,7 @@ enum fault {
 extern const char *const fault_names[FAULTS_COUNT];
 
 /* Counts over all seeds of a run. */
-struct figures {
+struct tally {
     u64 seeds;
     u64 simulated_ns;
     u64 boots;
@@ -88,7 +88,7 @@ struct world {
     u64 seed;
     struct prng prng;
     struct plan plan;
-    struct figures *figures;
+    struct tally *tally;
     bool verbose;
     bool healed; /* no more faults: everything must get done */
 
@@ -106,6 +106,7 @@ struct world {
     bool errors_expected; /* since the start of the process something failed that ends it */
     bool stop_signal;     /* waits to be read */
     bool running;         /* the process is up */
+    bool done;            /* healed, and everybody has what he wants */
     jmp_buf crashed;
 };
 extern struct world *world;
@@ -193,5 +194,10 @@ void clients_wake(u32 socket, u64 at_ns);
 void clients_heal(void);
 bool clients_done(void); /* after healing: everything was answered, all events were seen */
 void clients_report(void);
+
+/* Called as time goes by (main.c): the seed's end. */
+void time_passes(void);
+/* Events that the desk under test has raised. */
+u64 process_events(void);
 
 #endif

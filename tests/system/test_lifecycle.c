@@ -92,6 +92,20 @@ Test(lifecycle, what_was_sent_before_the_end_is_answered_or_not_done)
     cr_assert_eq(daemon_end(&first, SIGTERM), 0);
 }
 
+Test(lifecycle, who_does_not_read_does_not_keep_it_from_ending)
+{
+    daemon_start(&first, data, NULL);
+    int fd = wire_open(first.address);
+    wire_catalog(fd);
+    wire_empty_frame(&frame, TKD_OP_STATUS, 1);
+    wire_seal(&frame);
+    for (u32 i = 0; i < 100000; i++) {
+        if (send(fd, frame.bytes, frame.head.size, MSG_DONTWAIT | MSG_NOSIGNAL) <= 0) break;
+    }
+    cr_assert_eq(daemon_end(&first, SIGTERM), 0, "%s", first.log);
+    close(fd);
+}
+
 Test(lifecycle, a_kill_loses_nothing_that_was_answered)
 {
     u64 created = 0;
