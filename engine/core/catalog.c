@@ -33,6 +33,11 @@ const struct entry *catalog_entry_at(const struct state *state, u32 kind, u32 id
     return table_used(table, id) ? table_row(table, id) : NULL;
 }
 
+u32 catalog_last(const struct state *state, u32 kind)
+{
+    return kind == 0 || kind >= TKD_KIND_END || !kinds[kind].named ? 0 : kind_table(state, kind)->row_last;
+}
+
 bool catalog_live(const struct state *state, u32 kind, u32 id)
 {
     const struct entry *entry = catalog_entry_at(state, kind, id);

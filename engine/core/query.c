@@ -16,6 +16,7 @@ struct page {
     u32 count;
     u64 cursor;
     enum tkd_status status;
+    u64 now_ms; /* clocks are read as of then */
 };
 
 static u32 page_room(const struct page *page) { return page->bytes_max - page->used; }
@@ -70,9 +71,9 @@ struct ticket_texts ticket_texts_of(const struct tkd_event *created)
     return texts;
 }
 
-static void ticket_numbers(const struct state *state, const struct ticket *ticket, struct tkd_ticket *to)
+static void ticket_numbers(const struct state *state, const struct ticket *ticket, u64 now_ms,
+                           struct tkd_ticket *to)
 {
-    u64 now_ms = state->time_ms;
     const struct task *task = ticket->task == 0 ? NULL : task_row(state, ticket->task);
     *to = (struct tkd_ticket){
         .id = ticket->id,
@@ -113,12 +114,12 @@ static u32 text_copy(u8 *to, const char *text, u32 bytes)
     return bytes;
 }
 
-u32 ticket_write(const struct state *state, const struct ticket *ticket, const struct ticket_texts *texts, u8 *to,
-                 u32 bytes_max)
+u32 ticket_write(const struct state *state, const struct ticket *ticket, const struct ticket_texts *texts, u64 now_ms,
+                 u8 *to, u32 bytes_max)
 {
     struct tkd_ticket record;
     ASSERT(bytes_max >= TICKET_RECORD_BYTES_MAX + TICKET_TAGS_MAX * TAG_BYTES_MAX);
-    ticket_numbers(state, ticket, &record);
+    ticket_numbers(state, ticket, now_ms, &record);
     record.subject_bytes = texts->subject_bytes;
     record.key_bytes = texts->key_bytes;
     record.address_bytes = texts->address_bytes;
@@ -146,7 +147,7 @@ static void page_add_ticket(struct page *page, u32 row)
 {
     const struct ticket *ticket = ticket_row(page->state, row);
     struct ticket_texts texts = ticket_texts_of(page_event(page, ticket->created_event));
-    page->used += ticket_write(page->state, ticket, &texts, page->rows + page->used, page_room(page));
+    page->used += ticket_write(page->state, ticket, &texts, page->now_ms, page->rows + page->used, page_room(page));
     page->count++;
 }
 
@@ -408,7 +409,7 @@ static void query_catalog_read(struct page *page, const void *record)
     const struct state *state = page->state;
     record_head(record, &request, sizeof request);
     u32 kind = ((const struct tkd_prefix *)record)->kind, id = max_u32(request.from, 1);
-    u32 last = kind == TKD_KIND_DESK ? 1 : kind == 0 || kind >= TKD_KIND_END ? 0 : UINT16_MAX;
+    u32 last = kind == TKD_KIND_DESK ? 1 : catalog_last(state, kind);
     for (; id <= last && page_room(page) >= CATALOG_ENTRY_BYTES_MAX; id++) {
         if (kind != TKD_KIND_DESK && catalog_entry_at(state, kind, id) == NULL) continue;
         page->used += catalog_entry_write(state, kind, id, page->rows + page->used, page_room(page));
@@ -509,7 +510,7 @@ static void metric_top(struct page *page, const char *group, u32 kind, bool solv
     const struct entry *top[CHANNELS_MAX];
     u32 count = 0;
     ASSERT(most <= ARRAY_COUNT(top));
-    for (u32 id = 1; id <= AGENTS_MAX; id++) {
+    for (u32 id = 1; id <= catalog_last(page->state, kind); id++) {
         const struct entry *entry = catalog_entry_at(page->state, kind, id);
         if (entry == NULL) continue;
         u64 value = table_value(page->state, kind, id, solves);
@@ -528,10 +529,10 @@ static void metric_top(struct page *page, const char *group, u32 kind, bool solv
 }
 
 /* Time spent in a state up to now, by all tickets. */
-static u64 state_ran_ms(const struct state *state, u32 which)
+static u64 state_ran_ms(const struct page *page, u32 which)
 {
-    const struct desk *desk = desk_row(state);
-    return desk->ran_ms[which] + desk->by_state[which] * state->time_ms - desk->since_sum_ms[which];
+    const struct desk *desk = desk_row(page->state);
+    return desk->ran_ms[which] + desk->by_state[which] * page->now_ms - desk->since_sum_ms[which];
 }
 
 static void query_summary(struct page *page)
@@ -548,10 +549,10 @@ static void query_summary(struct page *page)
     figure(page, "tickets_reopened", desk->tickets_reopened);
     figure(page, "tickets_ever_solved", desk->tickets_ever_solved);
     figure(page, "solves", desk->solves);
-    figure(page, "new_ms", state_ran_ms(state, TKD_STATE_NEW));
-    figure(page, "open_ms", state_ran_ms(state, TKD_STATE_OPEN));
-    figure(page, "pending_ms", state_ran_ms(state, TKD_STATE_PENDING));
-    figure(page, "on_hold_ms", state_ran_ms(state, TKD_STATE_ON_HOLD));
+    figure(page, "new_ms", state_ran_ms(page, TKD_STATE_NEW));
+    figure(page, "open_ms", state_ran_ms(page, TKD_STATE_OPEN));
+    figure(page, "pending_ms", state_ran_ms(page, TKD_STATE_PENDING));
+    figure(page, "on_hold_ms", state_ran_ms(page, TKD_STATE_ON_HOLD));
     figure(page, "first_resolution_ms_sum", desk->first_resolution_ms);
     figure(page, "full_resolution_ms_sum", desk->full_resolution_ms);
     metric_group(page, "breached_24x7", TKD_ENUM_PRIORITY, desk->breached_resolution, TKD_PRIORITY_END);
@@ -562,7 +563,7 @@ static void query_summary(struct page *page)
     figure(page, "customers", state->tables[TABLE_CUSTOMER].rows_live);
     figure(page, "archived", desk->archived);
     figure(page, "catalog_version", desk->catalog_version);
-    figure(page, "time_ms", state->time_ms);
+    figure(page, "time_ms", page->now_ms);
 }
 
 static void query_digest(struct page *page)
@@ -573,14 +574,15 @@ static void query_digest(struct page *page)
     figure(page, "events", page->state->events.seq_next - 1);
 }
 
-u32 state_query(const struct state *state, u32 op, const void *record, const struct event_source *events,
+u32 state_query(const struct state *state, u32 op, const void *record, u64 now_ms, const struct event_source *events,
                 void *rows, u32 rows_bytes_max, u32 *count, u64 *cursor, enum tkd_status *status)
 {
     struct page page = {.state = state,
                         .events = events,
                         .rows = rows,
                         .bytes_max = rows_bytes_max,
-                        .status = TKD_OK};
+                        .status = TKD_OK,
+                        .now_ms = max_u64(now_ms, state->time_ms)};
     switch (op) {
     case TKD_OP_ATTACH: query_attach(&page, record); break;
     case TKD_OP_SUMMARY: query_summary(&page); break;

@@ -90,11 +90,11 @@ bool state_snapshot_running(const struct state *state);
 
 /* ---- Queries ---- */
 
-/* Runs the query `op` with its verified request record. Writes rows to `rows`; returns their bytes, sets
- * *count, *cursor (0 = finished) and *status (OK, or why not). Bounded work: a long query ends a page early
- * with a cursor. Handles SUMMARY, TICKET_GET, TICKET_LIST, HISTORY, QUEUE_LIST, AGENT_LIST, WAITING_LIST,
- * CUSTOMER_GET, CATALOG_READ, REPORT, ATTACH (the reading part), DIGEST. */
-u32 state_query(const struct state *state, u32 op, const void *record, const struct event_source *events,
-                void *rows, u32 rows_bytes_max, u32 *count, u64 *cursor, enum tkd_status *status);
+/* Runs the query `op` with its verified request record; running clocks are read as of now_ms. Writes rows to
+ * `rows`; returns their bytes, sets *count, *cursor (0 = finished) and *status (OK, or why not). Bounded work:
+ * a long query ends a page early with a cursor. All queries but STATUS and EVENTS, which are the edge's. */
+u32 state_query(const struct state *state, u32 op, const void *record, u64 now_ms,
+                const struct event_source *events, void *rows, u32 rows_bytes_max, u32 *count, u64 *cursor,
+                enum tkd_status *status);
 
 #endif

@@ -651,7 +651,7 @@ void ticket_archive(struct state *state, u32 row)
     /* Only what the rows hold, so that the event does not depend on what is in memory. */
     const struct ticket_texts none = {0};
     const struct ticket *ticket = ticket_row(state, row);
-    u32 bytes = ticket_write(state, ticket, &none, state->scratch, SCRATCH_BYTES);
+    u32 bytes = ticket_write(state, ticket, &none, state->now_ms, state->scratch, SCRATCH_BYTES);
     struct tkd_event *event = event_raise(state, TKD_EVENT_ARCHIVED, row, state->scratch, bytes);
     event->link = ticket->created_event;
     wheel_cancel(&state->wheel, ticket_timer(row));

@@ -119,10 +119,10 @@ struct ticket_texts {
 };
 /* Those of a CREATED event. */
 struct ticket_texts ticket_texts_of(const struct tkd_event *created);
-/* Writes the ticket as a tkd_ticket record; returns its bytes. */
+/* Writes the ticket as of now_ms as a tkd_ticket record; returns its bytes. */
 #define TICKET_RECORD_BYTES_MAX 4096u
-u32 ticket_write(const struct state *state, const struct ticket *ticket, const struct ticket_texts *texts, u8 *to,
-                 u32 bytes_max);
+u32 ticket_write(const struct state *state, const struct ticket *ticket, const struct ticket_texts *texts, u64 now_ms,
+                 u8 *to, u32 bytes_max);
 /* A closed ticket leaves memory. */
 void ticket_archive(struct state *state, u32 row);
 

@@ -388,7 +388,12 @@ static void copy_done(struct store_job *job, i32 result)
     struct checkpoint *checkpoint = job->owner;
     checkpoint->jobs--;
     char partial[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
+    /* An empty log: the copy is a whole data directory. */
+    if (result == 0) result = backup_path(checkpoint, path, ".", ".partial/log");
+    if (result == 0) result = file_make_directory(path);
+    if (result > 0) result = 0; /* made, as it should be */
     if (result == 0) result = backup_path(checkpoint, partial, ".", ".partial");
+    if (result == 0) result = file_sync_directory(partial);
     if (result == 0) result = backup_path(checkpoint, path, "", "");
     if (result == 0) result = file_rename(partial, path);
     if (result == 0) result = checkpoint->backups_fd = file_open_directory(checkpoint->backups);
@@ -402,7 +407,8 @@ static void copy_done(struct store_job *job, i32 result)
 /* What a backup of this name left behind when it was interrupted. */
 static void backup_leftover_remove(const struct checkpoint *checkpoint)
 {
-    static const char *const parts[] = {".partial/store/data.mdb", ".partial/store", ".partial"};
+    static const char *const parts[] = {".partial/store/data.mdb", ".partial/store", ".partial/log",
+                                        ".partial"};
     for (u32 i = 0; i < ARRAY_COUNT(parts); i++) {
         char path[FILE_PATH_BYTES];
         if (backup_path(checkpoint, path, ".", parts[i]) == 0) (void)file_remove(path);

@@ -39,6 +39,7 @@ struct client {
     u32 number;
     u32 socket; /* 0: none */
     u64 next_ns;
+    u64 work_ns; /* when it has something new to ask */
     u64 session;
     u64 next_seq;
     u64 control_seq;
@@ -297,9 +298,13 @@ static void checkpoint(struct client *client)
 
 static void work(struct client *client)
 {
-    client->next_ns = world->now_ns + some_ns(world->plan.think_ns);
-    if (world->healed && client->outstanding_count == 0) client->next_ns = U64_NONE;
     if (world->healed) return;
+    if (world->now_ns < client->work_ns) {
+        act_at(client, client->work_ns);
+        return;
+    }
+    client->work_ns = world->now_ns + some_ns(world->plan.think_ns);
+    act_at(client, client->work_ns);
     if (chance(1, 20)) query(client);
     if (chance(1, 400)) checkpoint(client);
     if (fault(FAULT_RESEND, 1, 40)) work_again(client);
@@ -370,7 +375,6 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
     }
     if (frame->status == TKD_OK) {
         acknowledged(client, at, frame);
-        act_at(client, world->now_ns + some_ns(world->plan.think_ns));
     } else if (frame->status == TKD_SESSION_EXPIRED) {
         session_lost(client);
         disconnect(client);
@@ -513,11 +517,13 @@ static void garbage(struct client *client)
 
 static void other(struct client *client)
 {
-    client->next_ns = world->now_ns + some_ns(world->plan.think_ns * 2);
-    if (world->healed) {
-        client->next_ns = U64_NONE;
+    if (world->healed) return;
+    if (world->now_ns < client->work_ns) {
+        act_at(client, client->work_ns);
         return;
     }
+    client->work_ns = world->now_ns + some_ns(world->plan.think_ns * 2);
+    act_at(client, client->work_ns);
     if (client->kind == CLIENT_CASUAL) casual(client);
     if (client->kind == CLIENT_GARBAGE) garbage(client);
     if (client->kind == CLIENT_DEAF && client->sending_bytes < 100000) {
@@ -585,6 +591,11 @@ static void receive(struct client *client)
 static void run(struct client *client)
 {
     client->next_ns = U64_NONE;
+    if (world->healed && client->kind >= CLIENT_CASUAL) { /* they make room for those who have work to finish */
+        if (client->socket != 0) disconnect(client);
+        client->next_ns = U64_NONE;
+        return;
+    }
     if (client->socket == 0) {
         client->socket = net_connect();
         act_at(client, world->now_ns + some_ns(500 * MS_NS));

@@ -227,6 +227,7 @@ void io_write(struct io *io, struct io_op *op, int fd, const void *buffer, u32 b
 void io_sync(struct io *io, struct io_op *op, int fd)
 {
     (void)io;
+    ASSERT(fd >= 0);
     begin(op, KIND_SYNC, fd)->due_ns = disk_due_ns(500 * US_NS);
 }
 

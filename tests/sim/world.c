@@ -163,7 +163,7 @@ void plan_draw(struct plan *plan)
     plan->checkpoint_bytes = some_between(16, 512) << 10;
     plan->flush_bytes = some_between(1, 256) << 10;
     plan->flush_ms = (u32)some_between(10, 2000);
-    plan->connections_max = (u32)some_between(4, 24);
+    plan->connections_max = plan->workers + plan->subscribers + (u32)some_between(0, 12);
     plan->receive_window_bytes = some_between(4, 512) << 10;
     plan->disk_bytes = (u64)64 << 20;
     plan->power_only_keeps_or_loses = chance(1, 4);

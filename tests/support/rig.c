@@ -194,8 +194,8 @@ enum tkd_status rig_query(struct rig *rig, u16 op, u32 record, const void *head,
     rig_add(rig, record, head, texts);
     frame_seal(rig_frame(rig));
     ASSERT(frame_check(rig_frame(rig)) == TKD_OK);
-    u32 bytes = state_query(rig->state, op, frame_first(rig_frame(rig)), &source, rig->rows, rig->rows_bytes_max,
-                            &rig->rows_count, &rig->cursor, &status);
+    u32 bytes = state_query(rig->state, op, frame_first(rig_frame(rig)), state_time(rig->state), &source,
+                            rig->rows, rig->rows_bytes_max, &rig->rows_count, &rig->cursor, &status);
     u32 walked = 0;
     for (u32 i = 0; i < rig->rows_count; i++) {
         const struct tkd_prefix *row = (const struct tkd_prefix *)(rig->rows + walked);

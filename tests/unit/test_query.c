@@ -397,7 +397,7 @@ Test(query, digest_and_what_is_no_query)
     u32 count;
     u64 cursor;
     enum tkd_status status;
-    cr_assert_eq(state_query(rig->state, TKD_OP_PULSE, NULL, &none, rig->rows, 4096, &count, &cursor, &status), 0);
+    cr_assert_eq(state_query(rig->state, TKD_OP_PULSE, NULL, 0, &none, rig->rows, 4096, &count, &cursor, &status), 0);
     cr_assert_eq(status, TKD_UNKNOWN_OP);
     rig_destroy(rig);
 }
