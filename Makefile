@@ -49,6 +49,7 @@ LINK = $(call say,link,$@) $(CC) $(LDFLAGS) -o $@
 
 # ---- Sources ----
 
+comma := ,
 sources = $(sort $(wildcard $(1)))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -68,7 +69,7 @@ LIB := $(BUILD)/lib
 SONAME := libticketd.so.1
 PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
 
-.PHONY: all test test-build demo bench asan cov install format lint help clean deps protocol
+.PHONY: all test test-build sim sim-swarm demo bench asan cov install format lint help clean deps protocol
 
 all: $(PROGRAMS) $(LIB)/libticketd.a $(LIB)/$(SONAME) ## the server, the tools, the library (build/bin, build/lib)
 
@@ -157,7 +158,26 @@ $(BUILD)/test/model/%.o: TEST_CFLAGS += -DTEST_MIN
 $(BUILD)/test/model/%: $(BUILD)/test/model/%.o $(LIB)/libminimal.a
 	$(LINK) $^ $(TEST_LIBS)
 
-test-build: all $(TEST_BINARIES) $(BUILD)/protocol
+# The simulator: the engine with small limits and marks, on a kernel, a disk and a store that one seed decides.
+SIM := $(BIN)/ticketsim
+SIM_SOURCES := $(filter-out engine/port/% engine/edge/main.c engine/base/log.c,$(ENGINE)) $(call sources,tests/sim/*.c)
+SIM_WRAPPED := malloc calloc realloc free strdup state_apply
+
+$(BUILD)/sim/%.o: %.c $(BUILD)/packages-build.mk
+	@mkdir -p $(@D)
+	$(COMPILE) -DTEST_MIN -DMARKS
+
+$(SIM): $(patsubst %.c,$(BUILD)/sim/%.o,$(SIM_SOURCES))
+	@mkdir -p $(@D)
+	$(LINK) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAPPED)) $^
+
+sim: $(SIM) ## one simulated life of the server, repeatable: SEED=n; V=1 tells it
+	@$(if $(V),VERBOSE=1) $(SIM) $(or $(SEED),1)
+
+sim-swarm: $(SIM) ## fresh seeds until the time is over: SECONDS=n
+	@$(SIM) --swarm $(or $(SECONDS),60)
+
+test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM)
 
 test: test-build ## builds all and runs every test
 	@BUILD=$(BUILD) ONLY='$(ONLY)' SANITIZE='$(SANITIZE)' OPTIMIZE='$(OPTIMIZE)' tests/run $(TEST_BINARIES)
@@ -224,9 +244,9 @@ lint: all ## the house rules, and clang-tidy where it is installed
 deps: $(BUILD)/packages-build.mk $(BUILD)/packages-test.mk ## installs what is missing (apt-get), and says so
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 clean: ## removes $(BUILD)
 	rm -rf $(BUILD)
 
--include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*.d $(BUILD)/pic/*/*/*.d $(BUILD)/min/*/*/*.d $(BUILD)/test/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*.d $(BUILD)/pic/*/*/*.d $(BUILD)/min/*/*/*.d $(BUILD)/test/*/*.d $(BUILD)/sim/*/*/*.d)

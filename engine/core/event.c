@@ -1,5 +1,6 @@
 #include "core/event.h"
 
+#include "base/mark.h"
 #include "core/desk.h"
 
 const struct tkd_event *event_at(const struct event_log *log, u64 seq)
@@ -55,7 +56,10 @@ static u8 *event_place(struct event_log *log, u64 bytes)
 {
     ASSERT(bytes <= log->ring_bytes);
     u64 left = log->ring_bytes - log->head % log->ring_bytes;
-    if (left < bytes) log->head += left;
+    if (left < bytes) {
+        MARK("event ring wrapped");
+        log->head += left;
+    }
     u64 keep_from = log->head + bytes;
     while (log->seq_first < log->seq_next &&
            (log->tail + log->ring_bytes < keep_from || log->seq_next - log->seq_first >= log->offsets_count)) {

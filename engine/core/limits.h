@@ -13,7 +13,11 @@
 #define TAGS_MAX 65535u
 #define TREE_DEPTH_MAX 10u
 
+#ifdef TEST_MIN
+#define SESSIONS_MAX 12u
+#else
 #define SESSIONS_MAX 4095u
+#endif
 #define SESSION_WINDOW_MAX 64u
 #define TICKET_TAGS_MAX 32u
 #define CAPACITY_MAX 1000u

@@ -1,5 +1,6 @@
 #include "core/session.h"
 
+#include "base/mark.h"
 #include "core/desk.h"
 
 #define SESSION_ROW_BITS 12
@@ -31,6 +32,7 @@ static enum tkd_status session_replay(const struct state *state, const struct se
         count += some;
     }
     ASSERT(count == slot->count);
+    MARK("kept answer given again");
     *reply = state->results;
     *reply_bytes = count * (u32)sizeof(struct tkd_result);
     return TKD_EXISTS;
@@ -116,6 +118,7 @@ static void session_evict(struct state *state)
         if (!table_used(&state->tables[TABLE_SESSION], row)) continue;
         if (oldest == 0 || session_row(state, row)->used_ms < session_row(state, oldest)->used_ms) oldest = row;
     }
+    MARK("session evicted");
     session_end(state, oldest);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/bitset.h"
 #include "base/hash.h"
+#include "base/mark.h"
 
 void snapshot_init(struct snapshot *snapshot, u8 *saved, u64 saved_max)
 {
@@ -45,6 +46,7 @@ void snapshot_begin(struct snapshot *snapshot, struct table *tables, u32 tables_
 void snapshot_save(struct snapshot *snapshot, struct table *table, u32 chunk)
 {
     ASSERT(snapshot->running);
+    MARK("row copied before change");
     u64 bytes = chunk_record_bytes(table);
     ASSERT(snapshot->saved_head + bytes <= snapshot->saved_max);
     chunk_write(snapshot->saved + snapshot->saved_head, table, chunk);

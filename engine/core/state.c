@@ -1,5 +1,6 @@
 #include "core/state.h"
 
+#include "base/mark.h"
 #include "core/desk.h"
 
 #define EVENT_BYTES_PER_RECORD 1024u /* what one record may raise, besides its texts twice */
@@ -404,6 +405,7 @@ static u64 apply_pulse(struct state *state, u64 time_ms)
 {
     state->now_ms = state->time_ms;
     if (desk_row(state)->sweep_row != 0) {
+        MARK("catalog change swept over tickets");
         catalog_sweep(state);
         return state->time_ms;
     }

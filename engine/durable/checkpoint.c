@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mark.h"
 #include "port/clock.h"
 #include "port/file.h"
 
@@ -250,6 +251,7 @@ static void commit_done(struct store_job *job, i32 result)
     checkpoint->root = job->root;
     event_stored(event_log_of(checkpoint), checkpoint->commit_seq);
     if (checkpoint->rows != ROWS_COMMITTING) return;
+    MARK("row checkpoint finished");
     checkpoint->rows = ROWS_IDLE;
     checkpoint->count++;
     wal_recycle(checkpoint->wal, checkpoint->root.op);
@@ -469,6 +471,7 @@ static bool rows_turn(struct checkpoint *checkpoint)
     bool again = false;
     struct checkpoint_request *request;
     while ((request = request_uncovered(checkpoint)) != NULL) {
+        MARK("checkpoint refused: disk full");
         request_finish(checkpoint, request, -ENOSPC);
         again = true;
     }
@@ -509,6 +512,7 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
 {
     if (checkpoint->failed) return false;
     durable_advance(checkpoint);
+    if (checkpoint->full) (void)disk_has_room(checkpoint); /* nothing else may ask: commands are refused */
     bool again = rows_turn(checkpoint);
     again = events_turn(checkpoint) || again;
     commit_turn(checkpoint);

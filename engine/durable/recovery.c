@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mark.h"
 #include "port/clock.h"
 #include "port/file.h"
 
@@ -185,6 +186,7 @@ static i32 replay(void *owner, const struct wal_entry *entry)
     }
     struct event_log *log = state_events(state);
     if (event_room(log) < log->ring_bytes / 2) {
+        MARK("events stored during the replay");
         i32 result = events_flush(opening);
         if (result < 0) return result;
     }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/mark.h"
 #include "port/file.h"
 
 enum { FILL_BYTES = 1 << 20, RETRY_US = 500000 };
@@ -30,6 +31,7 @@ static void give_up(struct reserve *reserve, const char *step, i32 result)
         fail(reserve, step, result);
         return;
     }
+    MARK("no room for the next segment");
     file_close(reserve->segment.fd);
     reserve->segment.fd = -1;
     preparing_remove(reserve);
@@ -126,6 +128,7 @@ void reserve_begin(struct reserve *reserve, u64 number, u64 bytes_max, const str
     reserve->segment = (struct segment){.number = number, .fd = -1, .bytes_max = bytes_max};
     reserve->filled = 0;
     if (recycled != NULL) {
+        MARK("segment recycled");
         ASSERT(recycled->bytes_max == bytes_max && recycled->fd >= 0);
         reserve->segment.fd = recycled->fd;
         reserve->segment.direct = recycled->direct;

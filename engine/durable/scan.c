@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/mark.h"
+
 #define SEGMENT_NAME "%016" PRIx64 ".log"
 
 /* What one pass keeps at hand. */
@@ -61,10 +63,10 @@ static enum batch_verdict batch_at(struct pass *pass, u32 index, u64 offset, con
 /* ---- Where to begin: the last segment that begins with a sound batch at or before the first op wanted ----
  */
 
-static i32 find_start(struct pass *pass, u32 *start, u64 *op_lowest)
+static i32 find_start(struct pass *pass, u32 *start, u64 *op_lowest, u32 *unsound)
 {
     struct scan *scan = pass->scan;
-    *start = U32_NONE;
+    *start = *unsound = U32_NONE;
     *op_lowest = U64_NONE;
     for (u32 index = scan->segments->count; index-- > 0;) {
         const struct batch *batch;
@@ -73,7 +75,11 @@ static i32 find_start(struct pass *pass, u32 *start, u64 *op_lowest)
         if (result < 0) return unreadable(pass, index, 0, result);
         result = refuse_verdict(pass, index, verdict);
         if (result < 0) return result;
-        if (verdict != BATCH_VALID) continue;
+        if (verdict != BATCH_VALID) {
+            if (*op_lowest != U64_NONE && *unsound == U32_NONE) *unsound = index;
+            continue;
+        }
+        *unsound = U32_NONE;
         *op_lowest = batch->first_op;
         if (batch->first_op > scan->after_op + 1) continue;
         *start = index;
@@ -86,6 +92,7 @@ static i32 find_start(struct pass *pass, u32 *start, u64 *op_lowest)
 
 static i32 damaged(const struct pass *pass, u32 index, u64 offset, u32 proof_index, u64 proof_offset)
 {
+    MARK("damage in the log refused");
     snprintf(pass->error, pass->error_bytes,
              "the log is damaged: in segment " SEGMENT_NAME " at offset %" PRIu64
              " the batch with op %" PRIu64
@@ -121,7 +128,10 @@ static i32 search_later(struct pass *pass, u32 index, u64 offset)
         if (continues_badly || batch->durable_seq > scan->seq) {
             return damaged(pass, scan->segment, scan->offset, index, at);
         }
-        if (index > scan->segment) scan->later_found = true;
+        if (index > scan->segment) {
+            MARK("later segment that nobody was told of");
+            scan->later_found = true;
+        }
         at += batch_bytes_on_disk(batch->bytes);
     }
     return 0;
@@ -136,6 +146,7 @@ static void torn_measure(struct pass *pass)
     const struct batch *batch = window_at(&pass->window, segment, scan->offset, BLOCK_BYTES, &result);
     if (batch == NULL || batch->magic != BATCH_MAGIC) return;
     if (batch->segment != segment->number || batch->offset != scan->offset) return;
+    MARK("torn tail cut");
     scan->torn_bytes = batch_bytes_on_disk(min_u32(batch->bytes, BATCH_BYTES_MAX));
 }
 
@@ -275,22 +286,36 @@ static i32 read_all(struct pass *pass, u32 start)
     return 0;
 }
 
-static i32 run(struct pass *pass)
+/* The log is needed from an op on that lies before its first sound segment. */
+static i32 begins_late(const struct pass *pass, u64 op_lowest, u32 unsound)
 {
-    struct scan *scan = pass->scan;
-    u32 start;
-    u64 op_lowest;
-    pass->window.ahead = BLOCK_BYTES;
-    i32 result = find_start(pass, &start, &op_lowest);
-    pass->window.ahead = WINDOW_AHEAD_BYTES;
-    if (result < 0) return result;
-    if (start == U32_NONE && op_lowest != U64_NONE) {
+    const struct scan *scan = pass->scan;
+    if (unsound != U32_NONE) {
+        MARK("damage at the log's begin refused");
+        snprintf(pass->error, pass->error_bytes,
+                 "the log is damaged: in segment " SEGMENT_NAME
+                 " at offset 0 the first batch does not verify; op %" PRIu64 " is needed, and the next sound "
+                 "segment begins with op %" PRIu64
+                 "; remedy: check the disk, look with 'ticketctl inspect', start from a backup",
+                 segment_at(pass, unsound)->number, scan->after_op + 1, op_lowest);
+    } else {
         snprintf(pass->error, pass->error_bytes,
                  "the log begins with op %" PRIu64 ", but the store covers only up to op %" PRIu64
                  ": segments are missing; remedy: put them back, or start from a backup",
                  op_lowest, scan->after_op);
-        return -EIO;
     }
+    return -EIO;
+}
+
+static i32 run(struct pass *pass)
+{
+    u32 start, unsound;
+    u64 op_lowest;
+    pass->window.ahead = BLOCK_BYTES;
+    i32 result = find_start(pass, &start, &op_lowest, &unsound);
+    pass->window.ahead = WINDOW_AHEAD_BYTES;
+    if (result < 0) return result;
+    if (start == U32_NONE && op_lowest != U64_NONE) return begins_late(pass, op_lowest, unsound);
     if (start != U32_NONE) result = read_all(pass, start);
     if (result == 0) result = check_end(pass);
     return result;

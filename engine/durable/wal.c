@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mark.h"
 #include "durable/batch.h"
 #include "durable/reserve.h"
 #include "durable/scan.h"
@@ -118,6 +119,7 @@ static void free_trim(struct wal *wal)
 
 static bool segment_switch(struct wal *wal)
 {
+    MARK("segment switched");
     struct segment next = reserve_take(&wal->reserve);
     next.op_before = next.op_last = wal->sent.op;
     if (!segments_add(&wal->segments, &next)) {
@@ -284,7 +286,9 @@ static void mark_done(struct io_op *op, i32 result)
         return;
     }
     bool quiet = wal_idle(wal) && !wal->marked && wal->synced.seq == wal->sent.seq;
-    if (quiet && fits_current(wal, sizeof(struct batch))) batch_write(wal);
+    if (!quiet || !fits_current(wal, sizeof(struct batch))) return;
+    MARK("quiet tail covered by a mark");
+    batch_write(wal);
 }
 
 static void reserve_changed(void *owner)
@@ -397,6 +401,7 @@ static i32 segments_cut(struct wal *wal, const struct scan *scan)
                    wal->segments.items[keep].number == wal->segments.items[keep - 1].number + 1 &&
                    wal->segments.items[keep].bytes_max == wal->config.segment_bytes;
     while (wal->segments.count > keep + (reserve ? 1 : 0)) {
+        MARK("segment behind the log's end removed");
         i32 result = segment_remove(current(wal), wal->directory);
         if (result < 0) return result;
         wal->segments.count--;
@@ -428,7 +433,9 @@ static i32 end_prepare(struct wal *wal, const struct scan *scan)
     last->op_last = scan->op_last;
     if (!scan->found) last->op_before = scan->op_last;
     /* Nothing that was torn may ever be taken for something. */
-    return scan->rest_dirty ? segment_wipe(last, scan->offset) : 0;
+    if (!scan->rest_dirty) return 0;
+    MARK("rest of the last segment wiped");
+    return segment_wipe(last, scan->offset);
 }
 
 static i32 log_read(struct wal *wal, u64 after_op, wal_entry_fn *fn, void *owner, char *error,

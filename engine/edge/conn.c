@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/mark.h"
 #include "port/host.h"
 #include "port/net.h"
 
@@ -95,6 +96,7 @@ static void unsubscribe(struct conn *conn)
 
 void conn_stall(struct conn *conn)
 {
+    MARK("subscriber waits until it reads");
     list_remove(&conn->stream);
     list_push(&conn->conns->stalled, &conn->stream);
     conn->stalled = true;

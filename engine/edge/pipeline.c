@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/mark.h"
 #include "core/frame.h"
 
 /* What a PULSE costs beside the events that it raises; unfinished work may touch many rows without any. */
@@ -43,9 +44,11 @@ static enum pipeline_verdict room(struct pipeline *pipeline, u32 frame_bytes, en
     if (wal_room(pipeline->wal, frame_bytes)) {
         if (!checkpoint_slow(pipeline->checkpoint) && pipeline_hold_room(pipeline)) return PIPELINE_APPLIED;
     } else if (wal_full(pipeline->wal)) {
+        MARK("command refused: log full");
         *status = TKD_STORAGE_FULL;
         return PIPELINE_REFUSED;
     }
+    MARK("command waits for log or store");
     pipeline->blocked = true;
     return PIPELINE_WAIT;
 }

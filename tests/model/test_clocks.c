@@ -174,8 +174,8 @@ static void expect_cards(struct desk_model *model, const struct naive_clock *clo
             /* Timers come before commands: what is due at the very instant of a change is shown before it. */
             u64 open_end_ms = until_ms + (i + 1 < clock->count);
             u64 red_ms = reaches(moment, ran_ms, moment->target_ms, open_end_ms);
-            u64 yellow_ms = moment->lead_ms == 0 ? U64_NONE
-                                                 : reaches(moment, ran_ms, moment->target_ms - moment->lead_ms, open_end_ms);
+            u64 yellow_at = moment->target_ms - moment->lead_ms;
+            u64 yellow_ms = moment->lead_ms == 0 ? U64_NONE : reaches(moment, ran_ms, yellow_at, open_end_ms);
             if (shown == 0 && yellow_ms < red_ms) {
                 expect(model, clock, yellow_ms, TKD_CARD_YELLOW, moment->target_ms);
                 shown = TKD_CARD_YELLOW;
@@ -288,8 +288,7 @@ static void update(struct desk_model *model)
     u64 id = tickets - below(model, newest);
     u32 verb = verbs[below(model, ARRAY_COUNT(verbs))];
     u32 argument = verb == TKD_VERB_ASSIGN ? 1 : 1 + (u32)below(model, verb == TKD_VERB_TRANSFER ? QUEUES : 3);
-    rig_verb(model->rig, id, verb, argument, "text");
-    note_ticket(model, id);
+    if (rig_verb(model->rig, id, verb, argument, "text").status == TKD_OK) note_ticket(model, id);
 }
 
 static void run(u64 seed)

@@ -382,6 +382,8 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
         client->halted = true;
         disconnect(client);
     } else if (to_retry(frame->status)) {
+        say("client %u: seq %llu: %s", client->number, (unsigned long long)frame->seq,
+            tkd_status_info(frame->status)->name);
         disconnect(client);
     } else {
         violation("seq %llu was refused: %s", (unsigned long long)frame->seq, tkd_status_info(frame->status)->name);
@@ -411,6 +413,7 @@ static void answer_session(struct client *client, const struct tkd_frame *frame)
 static void answer_attach(struct client *client, const struct tkd_frame *frame)
 {
     if (frame->status != TKD_OK) {
+        say("client %u: attach: %s", client->number, tkd_status_info(frame->status)->name);
         if (frame->status == TKD_SESSION_EXPIRED || frame->status == TKD_NOT_FOUND) session_lost(client);
         disconnect(client);
         return;

@@ -159,7 +159,10 @@ static void journal_apply(struct names *names, const struct journal *entry)
 
 static void journal_add(enum journal_kind kind, const char *path, const char *to, u32 inode)
 {
-    ASSERT(disk->journal_count < JOURNAL_MAX);
+    if (disk->journal_count == JOURNAL_MAX) { /* the kernel writes it back some day */
+        for (u32 i = 0; i < JOURNAL_MAX; i++) journal_apply(&disk->durable, &disk->journal[i]);
+        disk->journal_count = 0;
+    }
     struct journal *entry = &disk->journal[disk->journal_count++];
     *entry = (struct journal){.kind = kind, .inode = inode};
     snprintf(entry->path, PATH_BYTES, "%s", path);
@@ -191,8 +194,33 @@ static const char *path_of(u32 inode)
     return "?";
 }
 
+static bool inode_wanted(u32 inode)
+{
+    for (u32 i = 0; i < disk->names.count; i++) {
+        if (disk->names.items[i].inode == inode) return true;
+    }
+    for (u32 i = 0; i < disk->durable.count; i++) {
+        if (disk->durable.items[i].inode == inode) return true;
+    }
+    for (u32 i = 0; i < disk->journal_count; i++) {
+        if (disk->journal[i].inode == inode) return true;
+    }
+    for (u32 i = 0; i < FDS_MAX; i++) {
+        if (disk->fds[i] == inode + 1) return true;
+    }
+    return false;
+}
+
+static void garbage_collect(void)
+{
+    for (u32 i = 0; i < INODES_MAX; i++) {
+        if (disk->inodes[i].used && !inode_wanted(i)) inode_free(&disk->inodes[i]);
+    }
+}
+
 static u32 inode_make(bool directory)
 {
+    garbage_collect();
     u32 number = 0;
     while (number < INODES_MAX && disk->inodes[number].used) number++;
     ASSERT(number < INODES_MAX);
@@ -264,15 +292,6 @@ static void write_torn(const struct disk_write *write)
 
 /* ---- Crash ---- */
 
-static void garbage_collect(void)
-{
-    for (u32 i = 0; i < INODES_MAX; i++) {
-        bool named = false;
-        for (u32 n = 0; n < disk->names.count; n++) named = named || disk->names.items[n].inode == i;
-        if (disk->inodes[i].used && !named) inode_free(&disk->inodes[i]);
-    }
-}
-
 static void power_loss(void)
 {
     u32 kept = (u32)chance_below(disk->journal_count + 1);
@@ -342,6 +361,8 @@ bool disk_damage_named(const char *error)
     const char *name = strrchr(disk->damage.path, '/') + 1;
     return strstr(error, name) != NULL;
 }
+
+void disk_damage_forget(void) { disk->damage.there = false; }
 
 void disk_damage_undo(void)
 {

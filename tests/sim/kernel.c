@@ -57,6 +57,7 @@ struct kernel {
     struct pending pending[PENDING_MAX];
     u32 pending_count;
     struct socket sockets[SOCKETS_MAX]; /* 0 is not used */
+    u32 sockets_top;                    /* none above was ever used */
     bool listening;
     struct io io;
 };
@@ -126,6 +127,7 @@ u32 net_connect(void)
         struct socket *socket = &kernel->sockets[i];
         if (socket->used) continue;
         *socket = (struct socket){.used = true, .client_open = true, .server_open = true};
+        kernel->sockets_top = max_u32(kernel->sockets_top, i);
         world->tally->connections++;
         return i;
     }
@@ -270,7 +272,7 @@ static struct socket *socket_of(i32 fd)
 
 static struct socket *waiting_socket(u32 *number)
 {
-    for (u32 i = 1; i < SOCKETS_MAX; i++) {
+    for (u32 i = 1; i <= kernel->sockets_top; i++) {
         struct socket *socket = &kernel->sockets[i];
         if (!socket->used || socket->accepted || !socket->server_open) continue;
         *number = i;

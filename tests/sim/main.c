@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/mark.h"
 #include "durable/checkpoint.h"
 #include "durable/recovery.h"
 #include "edge/server.h"
@@ -86,6 +87,7 @@ static bool recover(void)
     say("recovered: op %llu, %llu replayed, %llu torn", (unsigned long long)state_op(process.recovery.state),
         (unsigned long long)process.recovery.commands, (unsigned long long)process.recovery.torn_bytes);
     oracle_recovered(&process.recovery);
+    disk_damage_forget();
     return true;
 }
 
@@ -259,6 +261,17 @@ static double cpu_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+extern struct mark_place __start_marks[], __stop_marks[];
+
+static void report_marks(void)
+{
+    u32 places = 0;
+    for (const struct mark_place *place = __start_marks; place < __stop_marks; place++, places++) {
+        if (place->hits == 0) printf("     never  %s\n", place->name);
+    }
+    printf("%" PRIu32 " marks\n", places);
+}
+
 static void report(const struct tally *tally)
 {
     double hours = (double)tally->simulated_ns / 3.6e12, cpu_hours = cpu_seconds() / 3600;
@@ -270,6 +283,7 @@ static void report(const struct tally *tally)
     printf("%" PRIu64 " commands, %" PRIu64 " acknowledged, %" PRIu64 " events shown, %" PRIu64 " connections\n",
            tally->commands, tally->acknowledged, tally->events, tally->connections);
     for (u32 i = 0; i < FAULTS_COUNT; i++) printf("%10" PRIu64 "  %s\n", tally->faults[i], fault_names[i]);
+    report_marks();
 }
 
 /* An assert of the engine, or worse. */

@@ -151,6 +151,7 @@ void disk_crash(bool power);
 /* Damages a sector of the log that must be detected; false: none suits. */
 bool disk_damage(void);
 void disk_damage_undo(void);
+void disk_damage_forget(void); /* it did no harm */
 bool disk_damaged(void);
 bool disk_damage_named(const char *error); /* does it name the place? */
 u64 disk_room(void);

@@ -158,6 +158,23 @@ void rig_adopt(struct rig *rig, struct state *state, void *memory)
     rig->state = state;
 }
 
+void rig_reload(struct rig *rig)
+{
+    void *memory;
+    char error[256];
+    struct state *state = rig_state_create(rig, &memory);
+    for (u32 i = 1; i < TABLES; i++) {
+        const struct table *table = &rig->state->tables[i];
+        for (u32 chunk = 0; chunk < table_chunks(table); chunk++)
+            ASSERT(state_load_chunk(state, i, chunk, table_chunk(table, chunk), table_chunk_bytes(table)));
+    }
+    u64 digest = state_digest(rig->state, true), event_seq = state_events(rig->state)->seq_next - 1;
+    ASSERT(state_loaded(state, state_op(rig->state), state_time(rig->state), event_seq, error, sizeof error));
+    ASSERT(state_digest(state, true) == digest);
+    state_validate(state);
+    rig_adopt(rig, state, memory);
+}
+
 void rig_replay(struct rig *rig)
 {
     munmap(rig->memory, rig->memory_bytes);

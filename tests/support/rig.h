@@ -36,6 +36,8 @@ struct state *rig_state_create(const struct rig *rig, void **memory);
 void rig_replay_into(const struct rig *rig, struct state *state, u64 log_at);
 /* Goes on with another state, as after a restart. */
 void rig_adopt(struct rig *rig, struct state *state, void *memory);
+/* A restart: the rows of all tables are loaded into a new state, everything else is derived from them. */
+void rig_reload(struct rig *rig);
 
 /* One frame: begin, add records, then run: PULSEs that are due, admission, apply. */
 void rig_begin(struct rig *rig, u16 op);

@@ -197,7 +197,8 @@ static void rich_desk(struct rig *rig)
     rig_add_bytes(rig, TKD_RECORD_catalog_entry, &policy,
                   (const void *const[]){"gold", 0, 0, categories, channels, tiers}, (u32[]){4, 0, 0, 4, 2, 2});
     cr_assert_eq(apply(rig), TKD_OK);
-    cr_assert_eq(apply_one(rig, TKD_KIND_CHANNEL, (struct tkd_catalog_entry){.id = 2, .retired = 1}, "fax", NULL), TKD_OK);
+    struct tkd_catalog_entry fax = {.id = 2, .retired = 1};
+    cr_assert_eq(apply_one(rig, TKD_KIND_CHANNEL, fax, "fax", NULL), TKD_OK);
 }
 
 /* Everything that is written is read back to the same, in any desk. */

@@ -94,6 +94,9 @@ Test(line, stays_in_order_while_tasks_come_and_go)
     memcpy(sorted, ids, sizeof ids); /* times ascend with the ids here */
     qsort(sorted, count, sizeof(u64), by_number);
     for (u32 i = 0; i < count; i++) cr_assert_eq(ids[i], sorted[i]);
+    rig_reload(rig); /* lanes are derived: the same order */
+    cr_assert_eq(walk(rig, 1, ids), count);
+    for (u32 i = 0; i < count; i++) cr_assert_eq(ids[i], sorted[i]);
     rig_destroy(rig);
 }
 

@@ -95,7 +95,8 @@ Test(query, an_archived_ticket_is_still_read)
 
 static u32 list(struct rig *rig, const struct tkd_ticket_list *filter, const char *tag)
 {
-    cr_assert_eq(rig_query(rig, TKD_OP_TICKET_LIST, TKD_RECORD_ticket_list, filter, (const char *const[]){tag}), TKD_OK);
+    const char *const texts[] = {tag};
+    cr_assert_eq(rig_query(rig, TKD_OP_TICKET_LIST, TKD_RECORD_ticket_list, filter, texts), TKD_OK);
     return rig->rows_count;
 }
 
@@ -192,7 +193,8 @@ Test(query, a_customers_touches)
     cr_assert_eq(rig->rows_count, 3);
     cr_assert_eq(((const struct tkd_event *)rig_row(rig, 0))->kind, TKD_EVENT_REPLIED);
     request.from = rig_last_event(rig, TKD_EVENT_NOTED)->seq;
-    cr_assert_eq(rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL), TKD_NOT_FOUND, "a note's link is none");
+    u32 status = rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL);
+    cr_assert_eq(status, TKD_NOT_FOUND, "a note's link is no touch");
     request.from = 0;
     cr_assert_eq(rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL), TKD_NOT_FOUND);
     rig_destroy(rig);
@@ -375,7 +377,8 @@ Test(query, the_top_of_many)
     }
     cr_assert_eq(rig_figure(rig, "tickets"), 235);
     u32 at = 0, group = 0;
-    static const char *const wanted[] = {"q 61", "q 62", "q 63", "q 64", "q 65", "q 66", "q 67", "q 68", "q 69", "q 70"};
+    static const char *const wanted[] = {"q 61", "q 62", "q 63", "q 64", "q 65",
+                                         "q 66", "q 67", "q 68", "q 69", "q 70"};
     cr_assert_eq(rig_query(rig, TKD_OP_SUMMARY, TKD_RECORD_empty, &(struct tkd_empty){0}, NULL), TKD_OK);
     for (u32 i = 0; i < rig->rows_count; i++) {
         const char *member = text(rig_row(rig, i), TKD_RECORD_metric, 0);

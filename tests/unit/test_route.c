@@ -97,7 +97,8 @@ Test(route, freed_capacity_serves_the_line_in_its_order)
     struct rig *rig = desk();
     online(rig, 1);
     u64 held[2] = {rig_create_ticket(rig, 1, 0), rig_create_ticket(rig, 1, 0)};
-    u64 normal = rig_create_ticket(rig, 1, TKD_PRIORITY_NORMAL), urgent = rig_create_ticket(rig, 2, TKD_PRIORITY_URGENT);
+    u64 normal = rig_create_ticket(rig, 1, TKD_PRIORITY_NORMAL);
+    u64 urgent = rig_create_ticket(rig, 2, TKD_PRIORITY_URGENT);
     rig_verb(rig, held[0], TKD_VERB_PEND, 0, NULL);
     cr_assert_eq(rig_holder(rig, urgent), 1, "over all queues");
     cr_assert_eq(rig_holder(rig, normal), 0);

@@ -131,7 +131,7 @@ Test(session, found_again_by_name)
     struct tkd_result again = session_new(rig, 5, "replay");
     cr_assert_eq(again.status, TKD_EXISTS);
     cr_assert_eq(again.id, first.id);
-    rig_replay(rig);
+    rig_reload(rig);
     cr_assert_eq(session_new(rig, 0, "replay").id, first.id);
     rig_destroy(rig);
 }

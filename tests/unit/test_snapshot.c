@@ -82,7 +82,8 @@ Test(snapshot, the_next_one_has_only_what_changed_since, .init = set_up)
     snapshot_begin(&snapshot, tables, TABLES_HERE);
     ((struct row *)table_edit(&tables[1], 500))->value[1] = 1; /* belongs to the next one */
     u32 chunks = 0;
-    while (!finished) chunks += check(snapshot_slice(&snapshot, tables, TABLES_HERE, slice, sizeof slice, 9, &finished));
+    while (!finished)
+        chunks += check(snapshot_slice(&snapshot, tables, TABLES_HERE, slice, sizeof slice, 9, &finished));
     cr_assert_gt(chunks, 20);
     snapshot_begin(&snapshot, tables, TABLES_HERE);
     chunks = 0;

@@ -136,7 +136,8 @@ Test(table, only_edited_chunks_are_dirty)
     memset(table->dirty, 0, (table_chunks(table) / 64 + 1) * sizeof(u64));
     (void)table_edit(table, 900);
     u32 dirty = 0;
-    for (u32 chunk = 0; chunk < table_chunks(table); chunk++) dirty += (u32)(table->dirty[chunk / 64] >> (chunk % 64)) & 1;
+    for (u32 chunk = 0; chunk < table_chunks(table); chunk++)
+        dirty += (u32)(table->dirty[chunk / 64] >> (chunk % 64)) & 1;
     cr_assert_eq(dirty, 1);
     cr_assert(table->dirty[(900 >> table->chunk_shift) / 64] >> ((900 >> table->chunk_shift) % 64) & 1);
     cr_assert_leq(table_chunk_bytes(table), TABLE_CHUNK_BYTES_MAX);

@@ -69,6 +69,21 @@ Test(tag, lengths_and_control_characters)
     rig_destroy(rig);
 }
 
+Test(tag, known_again_after_a_restart)
+{
+    struct rig *rig = desk();
+    u64 id = rig_create_ticket(rig, 3, 0);
+    tag(rig, id, "vip");
+    tag(rig, id, LONGEST);
+    u32 row = tag_find(rig->state, LONGEST, TAG_BYTES_MAX);
+    rig_reload(rig);
+    cr_assert_eq(tag_find(rig->state, LONGEST, TAG_BYTES_MAX), row);
+    cr_assert_eq(tag(rig, id, "vip"), TKD_UNCHANGED);
+    cr_assert_eq(untag(rig, id, LONGEST), TKD_OK);
+    cr_assert_eq(rig->state->tables[TABLE_TAG].rows_live, 2);
+    rig_destroy(rig);
+}
+
 Test(tag, as_many_names_as_the_table_holds)
 {
     struct rig *rig = desk();
