@@ -134,10 +134,18 @@ static bool segment_switch(struct wal *wal)
 
 /* ---- Writing ---- */
 
+/* A batch leaves room for the mark behind it, so that every tail can be covered; only one that needs a whole
+ * segment does not. */
 static bool fits_current(const struct wal *wal, u64 batch_bytes)
 {
     const struct segment *segment = current(wal);
-    return segment->bytes + batch_bytes_on_disk((u32)batch_bytes) <= segment->bytes_max;
+    u64 bytes = batch_bytes_on_disk((u32)batch_bytes) + (segment->bytes > 0 ? BLOCK_BYTES : 0);
+    return segment->bytes + bytes <= segment->bytes_max;
+}
+
+static bool mark_fits(const struct wal *wal)
+{
+    return current(wal)->bytes + BLOCK_BYTES <= current(wal)->bytes_max;
 }
 
 static struct open_batch *opened(const struct wal *wal)
@@ -286,7 +294,7 @@ static void mark_done(struct io_op *op, i32 result)
         return;
     }
     bool quiet = wal_idle(wal) && !wal->marked && wal->synced.seq == wal->sent.seq;
-    if (!quiet || !fits_current(wal, sizeof(struct batch))) return;
+    if (!quiet || !mark_fits(wal)) return;
     MARK("quiet tail covered by a mark");
     batch_write(wal);
 }

@@ -278,16 +278,28 @@ static void sectors_gamble(struct inode *inode)
     if (chance(keep, 4)) inode->bytes_durable = inode->bytes;
 }
 
+static void last_write_note(const struct disk_write *write)
+{
+    disk->last_inode = write->inode;
+    disk->last_offset = write->offset;
+    disk->last_bytes = write->bytes;
+}
+
 static void write_torn(const struct disk_write *write)
 {
     struct inode *inode = &disk->inodes[write->inode];
     u64 keep = chance_below(5), unit = world->plan.sector_bytes;
+    bool whole = true;
     if (world->plan.power_only_keeps_or_loses) keep = chance(1, 2) ? 4 : 0;
     for (u64 at = 0; at < write->bytes; at += unit) {
-        if (!chance(keep, 4)) continue;
+        if (!chance(keep, 4)) {
+            whole = false;
+            continue;
+        }
         memcpy(inode->durable + write->offset + at, write->data + at, unit);
         memcpy(inode->cache + write->offset + at, write->data + at, unit);
     }
+    if (write->durable && whole) last_write_note(write);
 }
 
 /* ---- Crash ---- */
@@ -453,9 +465,7 @@ i32 disk_write_end(struct disk_write *write)
         if (write->durable) {
             memcpy(inode->durable + write->offset, write->data, write->bytes);
             memset(inode->dirty + write->offset / SECTOR, 0, write->bytes / SECTOR);
-            disk->last_inode = write->inode;
-            disk->last_offset = write->offset;
-            disk->last_bytes = write->bytes;
+            last_write_note(write);
         }
     }
     write_unlink(write);

@@ -330,6 +330,7 @@ int main(int argc, char **argv)
     signal(SIGSEGV, died);
     signal(SIGBUS, died);
     signal(SIGFPE, died);
+    signal(SIGTERM, died); /* by a time limit: the seed has hung */
     if (argc == 3 && strcmp(argv[1], "--swarm") == 0) {
         swarm(&tally, strtod(argv[2], NULL));
     } else if (argc == 4 && strcmp(argv[1], "--range") == 0) {

@@ -159,7 +159,7 @@ void plan_draw(struct plan *plan)
     plan->fault_ns = plan->duration_ns / some_between(2, 60);
     plan->sector_bytes = chance(1, 2) ? 512 : 4096;
     plan->batch_bytes = (u32)some_between(24, 64) * 4096;
-    plan->segment_bytes = plan->batch_bytes + some_between(0, 32) * 4096;
+    plan->segment_bytes = plan->batch_bytes + some_between(1, 32) * 4096;
     plan->checkpoint_bytes = some_between(16, 512) << 10;
     plan->flush_bytes = some_between(1, 256) << 10;
     plan->flush_ms = (u32)some_between(10, 2000);
