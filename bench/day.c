@@ -518,6 +518,7 @@ static void ticket_given(struct day *day, u64 place, const struct tkd_event *eve
 
 static void ticket_made(struct day *day, u64 place, const struct tkd_event *event)
 {
+    if (event->link == 0) customer_seen(day, event->b); /* the first touch */
     day->tickets[place] = (struct day_ticket){.id = event->ticket,
                                               .queue = (u16)event->a,
                                               .category = (u16)event->c,
@@ -527,7 +528,6 @@ static void ticket_made(struct day *day, u64 place, const struct tkd_event *even
 void day_event(struct day *day, const struct tkd_event *event)
 {
     u64 place = place_of(day, event->ticket);
-    if (event->kind == TKD_EVENT_IDENTITY) customer_seen(day, event->a);
     if (place == 0) return;
     struct day_ticket *ticket = &day->tickets[place];
     switch (event->kind) {

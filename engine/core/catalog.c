@@ -46,14 +46,17 @@ bool catalog_live(const struct state *state, u32 kind, u32 id)
 
 /* ---- Skill sets ---- */
 
-static u64 skills_hash(const u64 *skills) { return hash64(skills, SKILL_WORDS * sizeof(u64), 0); }
+static u64 skills_hash(const struct state *state, const u64 *skills)
+{
+    return hash64(skills, SKILL_WORDS * sizeof(u64), state->config.secret);
+}
 
 static u32 skill_set_intern(struct state *state, const u64 *skills)
 {
     u64 any = 0;
     for (u32 i = 0; i < SKILL_WORDS; i++) any |= skills[i];
     if (any == 0) return 0;
-    u64 bytes = SKILL_WORDS * sizeof(u64), hash = skills_hash(skills);
+    u64 bytes = SKILL_WORDS * sizeof(u64), hash = skills_hash(state, skills);
     u32 row;
     for (u64 at = index_seek(&state->skill_sets, hash); (row = index_candidate(&state->skill_sets, hash, &at));)
         if (memcmp(skill_set_row(state, row)->skills, skills, bytes) == 0) return row;
@@ -78,15 +81,16 @@ u32 skill_set_join(struct state *state, u32 a, u32 b)
     return set == U32_NONE ? a : set;
 }
 
-u32 skill_set_of_ids(struct state *state, const u8 *ids, u32 bytes)
+enum tkd_status skill_set_of_ids(struct state *state, const u8 *ids, u32 bytes, u32 *set)
 {
     u64 skills[SKILL_WORDS] = {0};
     for (u32 i = 0; i + 1 < bytes; i += 2) {
         u32 id = (u32)ids[i] | (u32)ids[i + 1] << 8;
-        if (!catalog_live(state, TKD_KIND_SKILL, id)) return U32_NONE;
+        if (!catalog_live(state, TKD_KIND_SKILL, id)) return TKD_UNKNOWN_SKILL;
         bit_set(skills, id);
     }
-    return skill_set_intern(state, skills);
+    *set = skill_set_intern(state, skills);
+    return *set == U32_NONE ? TKD_CATALOG_FULL : TKD_OK;
 }
 
 /* ---- Reading a record ---- */
@@ -104,11 +108,19 @@ static void change_read(struct change *change, const struct tkd_prefix *record)
     change->tiers = change->channels + request->channels_bytes;
 }
 
-static u64 name_hash(u32 kind, const char *name, u32 bytes) { return hash64(name, bytes, kind); }
+static u64 name_hash(const struct state *state, u32 kind, const char *name, u32 bytes)
+{
+    return hash64(name, bytes, state->config.secret ^ kind);
+}
+
+static u64 entry_hash(const struct state *state, u32 kind, const struct entry *entry)
+{
+    return name_hash(state, kind, entry->name, entry->name_bytes);
+}
 
 static u32 name_find(const struct state *state, u32 kind, const char *name, u32 bytes)
 {
-    u64 hash = name_hash(kind, name, bytes);
+    u64 hash = name_hash(state, kind, name, bytes);
     u32 value;
     for (u64 at = index_seek(&state->names, hash); (value = index_candidate(&state->names, hash, &at));) {
         if (value >> 16 != kind) continue;
@@ -122,12 +134,13 @@ static u32 name_find(const struct state *state, u32 kind, const char *name, u32 
 static enum tkd_status change_check(const struct state *state, const struct change *change)
 {
     const struct tkd_catalog_entry *request = &change->request;
+    for (u32 i = 0; i < request->name_bytes; i++)
+        if ((u8)change->name[i] < ' ') return TKD_BAD_VALUE;
+    if (request->archive_after_ms > DURATION_MS_MAX) return TKD_BAD_VALUE;
     if (change->kind == TKD_KIND_DESK) return request->id == 1 ? TKD_OK : TKD_BAD_VALUE;
     if (request->id == 0) return TKD_BAD_VALUE;
     if (request->id > kind_table(state, change->kind)->rows_max) return TKD_CATALOG_FULL;
     if (request->name_bytes == 0 || request->retired > 1 || request->all_queues > 1) return TKD_BAD_VALUE;
-    for (u32 i = 0; i < request->name_bytes; i++)
-        if ((u8)change->name[i] < ' ') return TKD_BAD_VALUE;
     if (change->kind == TKD_KIND_QUEUE && (request->strategy == 0 || request->strategy >= TKD_STRATEGY_END))
         return TKD_BAD_VALUE;
     if (request->capacity > CAPACITY_MAX || request->yellow_percent > 100) return TKD_BAD_VALUE;
@@ -137,7 +150,7 @@ static enum tkd_status change_check(const struct state *state, const struct chan
     if (request->priorities & ~((1u << TKD_PRIORITY_END) - 2)) return TKD_BAD_VALUE;
     const u64 *ms = &request->yellow_ms;
     for (u32 i = 0; i < 11; i++)
-        if (ms[i] > WHEEL_DEADLINE_MAX / 16) return TKD_BAD_VALUE;
+        if (ms[i] > DURATION_MS_MAX) return TKD_BAD_VALUE;
     u32 holder = name_find(state, change->kind, change->name, request->name_bytes);
     return holder != 0 && holder != request->id ? TKD_NAME_TAKEN : TKD_OK;
 }
@@ -157,15 +170,24 @@ static u32 parent_of(const struct state *state, u32 kind, u32 id)
     return kind == TKD_KIND_QUEUE ? queue_row(state, id)->parent : category_row(state, id)->parent;
 }
 
-/* Up the tree nothing comes twice, and above a live entry all are live. */
-static bool parents_valid(const struct state *state, u32 kind, const struct tkd_catalog_entry *request)
+static bool kind_is_tree(u32 kind) { return kind == TKD_KIND_QUEUE || kind == TKD_KIND_CATEGORY; }
+
+/* Up from an entry nothing comes twice, no more than so many levels, and above a live entry all are live. */
+static bool path_valid(const struct state *state, u32 kind, u32 id)
 {
+    const struct entry *entry = catalog_entry_at(state, kind, id);
     u32 depth = 0;
-    for (u32 at = request->parent; at != 0; at = parent_of(state, kind, at)) {
-        const struct entry *entry = catalog_entry_at(state, kind, at);
-        if (entry == NULL || at == request->id || ++depth >= TREE_DEPTH_MAX) return false;
-        if (entry->retired && !request->retired) return false;
+    for (u32 at = entry == NULL ? 0 : parent_of(state, kind, id); at != 0; at = parent_of(state, kind, at)) {
+        const struct entry *above = catalog_entry_at(state, kind, at);
+        if (above == NULL || ++depth >= TREE_DEPTH_MAX || (above->retired && !entry->retired)) return false;
     }
+    return true;
+}
+
+static bool tree_valid(const struct state *state, u32 kind)
+{
+    for (u32 id = 1; id <= catalog_last(state, kind); id++)
+        if (!path_valid(state, kind, id)) return false;
     return true;
 }
 
@@ -173,8 +195,7 @@ static bool parents_valid(const struct state *state, u32 kind, const struct tkd_
 static enum tkd_status change_check_references(const struct state *state, const struct change *change)
 {
     const struct tkd_catalog_entry *request = &change->request;
-    bool tree = change->kind == TKD_KIND_QUEUE || change->kind == TKD_KIND_CATEGORY;
-    if (tree && !parents_valid(state, change->kind, request)) return TKD_BAD_REFERENCE;
+    if (kind_is_tree(change->kind) && !path_valid(state, change->kind, request->id)) return TKD_BAD_REFERENCE;
     if (request->retired || change->kind == TKD_KIND_DESK) return TKD_OK;
     bool live = ids_live(state, TKD_KIND_SKILL, change->skills, request->skills_bytes) &&
                 ids_live(state, TKD_KIND_QUEUE, change->queues, request->queues_bytes) &&
@@ -264,14 +285,14 @@ static void entry_write(struct state *state, const struct change *change)
     u32 id = change->request.id;
     if (!table_used(table, id)) table_take_at(table, id);
     struct entry *entry = table_edit(table, id);
-    if (entry->id != 0) index_remove(&state->names, name_hash(change->kind, entry->name, entry->name_bytes),
+    if (entry->id != 0) index_remove(&state->names, entry_hash(state, change->kind, entry),
                                      change->kind << 16 | id);
     entry->id = id;
     entry->retired = change->request.retired;
     entry->name_bytes = change->request.name_bytes;
     memset(entry->name, 0, sizeof entry->name);
     memcpy(entry->name, change->name, entry->name_bytes);
-    index_insert(&state->names, name_hash(change->kind, entry->name, entry->name_bytes), change->kind << 16 | id);
+    index_insert(&state->names, entry_hash(state, change->kind, entry), change->kind << 16 | id);
 }
 
 static void change_write(struct state *state, const struct change *change)
@@ -343,7 +364,7 @@ static void undo_row(struct state *state, const struct undo_head *head, const u8
     }
     struct table *table = &state->tables[kinds[head->kind].table];
     struct entry *entry = table_edit(table, head->id);
-    index_remove(&state->names, name_hash(head->kind, entry->name, entry->name_bytes), head->kind << 16 | head->id);
+    index_remove(&state->names, entry_hash(state, head->kind, entry), head->kind << 16 | head->id);
     if (!head->used) {
         table_give(table, head->id);
         if (head->kind == TKD_KIND_QUEUE) table_give(&state->tables[TABLE_TALLY], head->id);
@@ -351,14 +372,14 @@ static void undo_row(struct state *state, const struct undo_head *head, const u8
         return;
     }
     memcpy(entry, row, head->bytes);
-    index_insert(&state->names, name_hash(head->kind, entry->name, entry->name_bytes), head->kind << 16 | head->id);
+    index_insert(&state->names, entry_hash(state, head->kind, entry), head->kind << 16 | head->id);
 }
 
 static void undo_all(struct state *state, struct undo *undo)
 {
     struct table *sets = &state->tables[TABLE_SKILL_SET]; /* dense: none is ever given back but here */
     for (u32 row = sets->rows_live; row > undo->sets; row--) {
-        index_remove(&state->skill_sets, skills_hash(skill_set_row(state, row)->skills), row);
+        index_remove(&state->skill_sets, skills_hash(state, skill_set_row(state, row)->skills), row);
         table_give(sets, row);
     }
     while (undo->at > state->scratch) {
@@ -385,12 +406,19 @@ static u32 apply_rows(struct state *state, const struct tkd_frame *frame, struct
         undo_save(state, undo, &change);
         change_write(state, &change);
     }
+    u32 of_kind[TKD_KIND_END] = {0}; /* the first record of a kind, + 1 */
     record = frame_first(frame);
     for (u32 i = 0; i < frame->count; i++, record = record_next(record)) {
         change_read(&change, record);
         *status = change_check_references(state, &change);
         if (*status != TKD_OK) return i;
+        if (of_kind[change.kind] == 0) of_kind[change.kind] = i + 1;
     }
+    /* What was moved or retired may have others below it. */
+    *status = TKD_BAD_REFERENCE;
+    for (u32 kind = TKD_KIND_CATEGORY; kind <= TKD_KIND_QUEUE; kind++)
+        if (of_kind[kind] != 0 && !tree_valid(state, kind)) return of_kind[kind] - 1;
+    *status = TKD_OK;
     return frame->count;
 }
 
@@ -510,11 +538,11 @@ void catalog_loaded(struct state *state)
         for (u32 id = 1; id <= kind_table(state, kind)->row_last; id++) {
             const struct entry *entry = catalog_entry_at(state, kind, id);
             if (entry == NULL) continue;
-            index_insert(&state->names, name_hash(kind, entry->name, entry->name_bytes), kind << 16 | id);
+            index_insert(&state->names, entry_hash(state, kind, entry), kind << 16 | id);
         }
     }
     for (u32 row = 1; row <= state->tables[TABLE_SKILL_SET].row_last; row++)
-        index_insert(&state->skill_sets, skills_hash(skill_set_row(state, row)->skills), row);
+        index_insert(&state->skill_sets, skills_hash(state, skill_set_row(state, row)->skills), row);
     catalog_derive(state);
 }
 

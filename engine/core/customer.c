@@ -8,7 +8,7 @@ struct hash128 identity_hash(const struct state *state, u32 channel, const char 
     ASSERT(bytes <= 256);
     memcpy(text, &channel, sizeof channel);
     memcpy(text + 8, address, bytes);
-    XXH128_hash_t hash = XXH3_128bits_withSeed(text, 8 + bytes, state->config.store_id);
+    XXH128_hash_t hash = XXH3_128bits_withSeed(text, 8 + bytes, state->config.secret);
     return (struct hash128){.low = hash.low64, .high = hash.high64};
 }
 

@@ -24,10 +24,12 @@
 
 /* Work that one command may cause besides its own records; what is left is done by the next PULSE. */
 #ifdef TEST_MIN
+#define STATS_MAX 4096u
 #define PULSE_TIMERS_MAX 4u
 #define DRAIN_MAX 4u
 #define SWEEP_ROWS_MAX 4u
 #else
+#define STATS_MAX (1u << 24) /* counter rows; no share of the budget, so that a replay counts the same anywhere */
 #define PULSE_TIMERS_MAX 1024u
 #define DRAIN_MAX 1024u
 #define SWEEP_ROWS_MAX 1024u
@@ -44,6 +46,7 @@
 #define DAY_MS 86400000u
 #define HOUR_MS 3600000u
 #define TIME_MS_MAX ((u64)1 << 47) /* of a command: the year 6429; every deadline is then below that of the wheel */
+#define DURATION_MS_MAX ((u64)1 << 44) /* of a target or a lead: 557 years */
 #define ARCHIVE_AFTER_MS (365u * (u64)DAY_MS)
 
 #endif

@@ -451,7 +451,7 @@ static void query_report(struct page *page, const void *record)
     for (u32 steps = 0; row <= last && steps < REPORT_STEPS_MAX; row++, steps++) {
         if (page_room(page) < sizeof(struct tkd_report_row)) break;
         const struct stats *stats = stats_row(state, (u32)row);
-        if (stats->key == 0 || stats_dimension(stats) != request.dimension) continue;
+        if (stats->key == 0 || stats_member(stats) == 0 || stats_dimension(stats) != request.dimension) continue;
         u64 hour_ms = stats_hour_ms(stats);
         if (hour_ms < from_ms || hour_ms >= to_ms) continue;
         struct tkd_report_row out = {

@@ -180,9 +180,12 @@ static bool drain_agent(struct state *state, u32 agent)
         if (task == 0) return true;
         if (state->route.budget == 0) return false;
         state->route.budget--;
-        u32 ticket = task_row(state, task)->ticket;
+        const struct task *row = task_row(state, task);
+        u32 ticket = row->ticket, eligible;
+        /* The queue's strategy decides, should another agent be able to take it, too. */
+        u32 chosen = route_choose(state, row->queue, row->skill_set, 0, &eligible);
         line_remove(state, task);
-        route_give(state, task, agent, 1, TKD_RULE_FREED_CAPACITY);
+        route_give(state, task, chosen, eligible, TKD_RULE_FREED_CAPACITY);
         sla_settle(state, ticket);
     }
     return true;
@@ -247,6 +250,10 @@ void route_task(struct state *state, u32 task, u32 not_agent)
     }
     u32 eligible;
     agent = route_choose(state, row->queue, row->skill_set, not_agent, &eligible);
+    if (agent != 0 && route_owes(state, agent, task)) {
+        route_agent(state, agent); /* somebody released it, and waits for want of another agent */
+        agent = route_choose(state, row->queue, row->skill_set, not_agent, &eligible);
+    }
     if (agent == 0) {
         line_push(state, task);
         raise_waiting(state, task, TKD_RULE_NOBODY_ELIGIBLE);

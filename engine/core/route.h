@@ -1,8 +1,9 @@
 /* Routing: which agent gets a task, which task gets an agent.
  *
  * Invariant: if a task waits in a queue that routes and an agent is eligible for it, the agent is in the drain
- * set. (One exception: who releases a task is not offered it again at once.) The set is empty but when one
- * command could not finish; then newcomers wait, too. So newcomers never overtake.
+ * set. (One exception: who releases a task is not offered it again until somebody else's turn brings the line
+ * up.) The set is empty but when one command could not finish; then newcomers wait, too. Before anybody new gets
+ * an agent, what that agent is owed goes first. So newcomers never overtake.
  *
  * Agents are bits: eligible = has spare capacity and is present ∧ member ∧ skill ∧ skill …, a few operations
  * a word of 64 agents. The best of them is found with a minimum kept for each word, so that most words are

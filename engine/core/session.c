@@ -65,6 +65,30 @@ static void slot_drop(struct state *state, u32 row, u64 seq)
     *slot = (struct session_slot){0};
 }
 
+static u32 parts_of(u32 count) { return (count + REPLY_PART_RESULTS - 1) / REPLY_PART_RESULTS; }
+
+/* Parts that hold the session's answers to seq from `from` up to below `to`. */
+static u32 parts_kept(const struct session *session, u64 from, u64 to)
+{
+    u32 parts = 0;
+    for (u64 seq = from; seq < to; seq++) parts += parts_of(session->slots[seq % SESSION_WINDOW_MAX].count);
+    return parts;
+}
+
+/* No session may keep more than its share, so that one that never acknowledges does not stop the others. */
+enum tkd_status session_room(const struct state *state, const struct tkd_frame *frame)
+{
+    u32 row = session_find(state, frame->session);
+    if (row == 0) return TKD_OK;
+    const struct session *session = session_row(state, row);
+    const struct table *replies = &state->tables[TABLE_REPLY];
+    u64 ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, session->next_seq));
+    u32 share = max_u32(replies->rows_max / 16, 2 * parts_of(TKD_RECORDS_MAX)), need = parts_of(frame->count);
+    u32 freed = parts_kept(session, session->ack_below, ack_below);
+    bool room = need + parts_kept(session, ack_below, session->next_seq) <= share;
+    return room && need <= table_free(replies) + freed ? TKD_OK : TKD_WINDOW_FULL;
+}
+
 /* How many records are done with: all, or under the flag STOP those before the first refused one. */
 static u32 records_done(const struct tkd_frame *frame, const struct tkd_result *results)
 {

@@ -2,6 +2,9 @@
 
 #include "core/desk.h"
 
+/* Where the clocks run while no policy says otherwise. */
+#define STATES_ACTIVE (1u << TKD_STATE_NEW | 1u << TKD_STATE_OPEN)
+
 /* One clock with what it is measured against. */
 struct measure {
     const struct clock *clock;
@@ -26,7 +29,7 @@ static bool policy_matches(const struct state *state, const struct policy *polic
     return policy->any_tier || policy->tiers >> customer_row(state, ticket->customer)->tier & 1;
 }
 
-u32 sla_policy_for(const struct state *state, const struct ticket *ticket)
+static u32 sla_policy_for(const struct state *state, const struct ticket *ticket)
 {
     for (u32 i = 0; i < state->policies_count; i++)
         if (policy_matches(state, policy_row(state, state->policies[i]), ticket)) return state->policies[i];
@@ -112,6 +115,7 @@ static u32 card_due(const struct measure *measure, u64 now_ms)
 {
     if (measure->target_ms == 0 || measure->shown == TKD_CARD_RED) return 0;
     u64 ran_ms = clock_ran_ms(measure->clock, now_ms);
+    if (ran_ms == 0 && measure->clock->since_ms == 0) return 0; /* it has not begun */
     if (ran_ms >= measure->target_ms) return TKD_CARD_RED;
     bool yellow = measure->shown == 0 && measure->lead_ms != 0 && ran_ms >= measure->target_ms - measure->lead_ms;
     return yellow ? TKD_CARD_YELLOW : 0;
@@ -146,18 +150,19 @@ static void card_show(struct state *state, u32 row, enum tkd_clock clock, u32 ca
     if (clock == TKD_CLOCK_RESOLUTION) desk_edit(state)->breached_resolution[ticket->priority]++;
 }
 
-static void ticket_cards(struct state *state, u32 row)
+/* `standing`: also those of clocks that stand. */
+static void ticket_cards(struct state *state, u32 row, bool standing)
 {
     struct ticket *ticket = ticket_edit(state, row);
     struct measure measure = measure_first_reply(state, ticket);
     u32 card = card_due(&measure, state->now_ms);
-    if (card != 0) {
+    if (card != 0 && (standing || measure.clock->since_ms != 0)) {
         ticket->card_first_reply = (u8)card;
         card_show(state, row, TKD_CLOCK_FIRST_REPLY, card, ticket->policy, measure.target_ms);
     }
     measure = measure_resolution(state, ticket);
     card = card_due(&measure, state->now_ms);
-    if (card != 0) {
+    if (card != 0 && (standing || measure.clock->since_ms != 0)) {
         ticket->card_resolution = (u8)card;
         card_show(state, row, TKD_CLOCK_RESOLUTION, card, ticket->policy, measure.target_ms);
     }
@@ -168,7 +173,7 @@ static void task_cards(struct state *state, u32 row)
     struct task *task = task_edit(state, row);
     struct measure measure = measure_step(state, task);
     u32 card = card_due(&measure, state->now_ms);
-    if (card == 0) return;
+    if (card == 0 || task->step.since_ms == 0) return;
     task->card_step = (u8)card;
     card_show(state, task->ticket, TKD_CLOCK_STEP, card, task->queue, measure.target_ms);
 }
@@ -212,25 +217,55 @@ static void step_settle(struct state *state, u32 row, const struct ticket *ticke
     task_retime(state, row);
 }
 
+/* Whose time is over leaves memory by its timer (or a sweep), never in the middle of a command. */
+static bool ticket_over(const struct state *state, const struct ticket *ticket)
+{
+    return ticket_ended(ticket) && state->now_ms >= archive_due_ms(state, ticket);
+}
+
 void sla_fire_ticket(struct state *state, u32 row)
 {
-    ticket_cards(state, row);
-    const struct ticket *ticket = ticket_row(state, row);
-    if (ticket_ended(ticket) && state->now_ms >= archive_due_ms(state, ticket)) ticket_archive(state, row);
+    ticket_cards(state, row, false);
+    if (ticket_over(state, ticket_row(state, row))) ticket_archive(state, row);
     else ticket_retime(state, row);
+}
+
+static void clocks_settle(struct state *state, struct ticket *ticket)
+{
+    u16 reply_states = STATES_ACTIVE, resolution_states = STATES_ACTIVE;
+    ticket->policy = (u16)sla_policy_for(state, ticket);
+    if (ticket->policy != 0) {
+        reply_states = policy_row(state, ticket->policy)->states_first_reply;
+        resolution_states = policy_row(state, ticket->policy)->states_resolution;
+    }
+    bool replied = ticket->flags & TICKET_REPLIED;
+    clock_run(&ticket->first_reply, !replied && sla_runs(reply_states, ticket), state->now_ms);
+    clock_run(&ticket->resolution, sla_runs(resolution_states, ticket), state->now_ms);
 }
 
 void sla_settle(struct state *state, u32 row)
 {
     struct ticket *ticket = ticket_edit(state, row);
-    ticket->policy = (u16)sla_policy_for(state, ticket);
-    const struct policy *policy = ticket->policy == 0 ? NULL : policy_row(state, ticket->policy);
-    bool reply = policy != NULL && sla_runs(policy->states_first_reply, ticket) && !(ticket->flags & TICKET_REPLIED);
-    bool resolution = policy != NULL && sla_runs(policy->states_resolution, ticket);
-    clock_run(&ticket->first_reply, reply, state->now_ms);
-    clock_run(&ticket->resolution, resolution, state->now_ms);
-    sla_fire_ticket(state, row);
+    clocks_settle(state, ticket);
+    ticket_cards(state, row, false);
+    if (!ticket_over(state, ticket)) ticket_retime(state, row);
     if (ticket->task != 0) step_settle(state, ticket->task, ticket);
+}
+
+void sla_retarget(struct state *state, u32 row)
+{
+    clocks_settle(state, ticket_edit(state, row));
+    ticket_cards(state, row, true);
+}
+
+void sla_sweep(struct state *state, u32 row)
+{
+    struct ticket *ticket = ticket_edit(state, row);
+    clocks_settle(state, ticket);
+    ticket_cards(state, row, false);
+    if (ticket->task != 0) step_settle(state, ticket->task, ticket);
+    if (ticket_over(state, ticket)) ticket_archive(state, row);
+    else ticket_retime(state, row);
 }
 
 void sla_fire_task(struct state *state, u32 row)

@@ -6,11 +6,14 @@
 #include "core/ticket.h"
 
 struct state;
-/* The first policy that matches, 0 = none. */
-u32 sla_policy_for(const struct state *state, const struct ticket *ticket);
 /* Brings the clocks of the ticket and its task in line with state and policy as of now, shows the cards that
  * are due, and sets both timers. */
 void sla_settle(struct state *state, u32 ticket);
+/* The ticket's own priority or category has changed: its clocks are held against the new targets even while they
+ * stand. sla_settle() is to follow. */
+void sla_retarget(struct state *state, u32 ticket);
+/* sla_settle() after a change of the catalog, which so concerns running clocks only. May archive the ticket. */
+void sla_sweep(struct state *state, u32 ticket);
 /* The ticket's or the task's timer has come. */
 void sla_fire_ticket(struct state *state, u32 ticket);
 void sla_fire_task(struct state *state, u32 task);

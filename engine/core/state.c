@@ -36,7 +36,7 @@ static const struct plan {
     [TABLE_KEY] = {sizeof(struct ticket_key), 0, 440},
     [TABLE_LABEL] = {sizeof(struct label), 0, 220},
     [TABLE_TASK] = {sizeof(struct task), 0, 440},
-    [TABLE_STATS] = {sizeof(struct stats), 0, 2000},
+    [TABLE_STATS] = {sizeof(struct stats), STATS_MAX, 0},
 };
 
 static u32 plan_rows(const struct state_config *config, u32 table)
@@ -206,6 +206,7 @@ static void state_begin(struct state *state)
         u32 row = table_take(&state->tables[TABLE_DRAIN]);
         drain_edit(state, row)->id = row;
     }
+    stats_begin(state);
 }
 
 static const char *load_tickets(struct state *state)
@@ -261,12 +262,10 @@ bool state_loaded(struct state *state, u64 op, u64 time_ms, u64 event_seq, char 
     struct event_log *log = &state->events;
     log->seq_first = log->seq_next = event_seq + 1;
     log->stored_seq = event_seq;
-    if (state->tables[TABLE_DESK].rows_live == 0) {
-        if (op != 0) {
-            say(error, error_bytes, "the store lacks the desk's own row", "");
-            return false;
-        }
-        state_begin(state);
+    bool empty = state->tables[TABLE_DESK].rows_live == 0;
+    if (empty && op != 0) {
+        say(error, error_bytes, "the store lacks the desk's own row", "");
+        return false;
     }
     catalog_loaded(state);
     tags_loaded(state);
@@ -281,19 +280,11 @@ bool state_loaded(struct state *state, u64 op, u64 time_ms, u64 event_seq, char 
     route_loaded(state);
     state->wheel.now_ms = state->time_ms - 1;
     sla_loaded(state);
+    if (empty) state_begin(state);
     return true;
 }
 
 /* ---- Admission ---- */
-
-/* Counter rows that a command may need at the most. */
-static u64 stats_need(const struct state *state, u64 count)
-{
-    u64 members = TKD_PRIORITY_END + 2;
-    for (u32 i = TABLE_CHANNEL; i <= TABLE_AGENT; i++) members += state->tables[i].rows_live;
-    u64 rows = count * STATS_ROWS_PER_COMMAND + 4 * DRAIN_MAX;
-    return max_u64(min_u64(rows, members), STATS_ROWS_PER_COMMAND);
-}
 
 static bool tables_have(const struct state *state, u32 first, u32 last, u64 rows)
 {
@@ -302,27 +293,34 @@ static bool tables_have(const struct state *state, u32 first, u32 last, u64 rows
     return true;
 }
 
-static enum tkd_status room_check(const struct state *state, const struct tkd_frame *frame)
+/* Rows that the updates of a frame may need: tags need links, reopening needs a task. A transfer gives its
+ * task back before it takes the next. So a full desk can always be worked off. */
+static bool updates_have_room(const struct state *state, const struct tkd_frame *frame)
+{
+    u32 labels = 0, tasks = 0;
+    const struct tkd_prefix *record = frame_first(frame);
+    for (u32 i = 0; i < frame->count; i++, record = record_next(record)) {
+        labels += record->kind == TKD_VERB_TAG;
+        tasks += record->kind == TKD_VERB_REOPEN || record->kind == TKD_VERB_MESSAGE;
+    }
+    return table_free(&state->tables[TABLE_LABEL]) >= labels && table_free(&state->tables[TABLE_TASK]) >= tasks;
+}
+
+enum tkd_status state_room(const struct state *state, const struct tkd_frame *frame)
 {
     u64 count = frame->count;
     u64 events = count * EVENT_BYTES_PER_RECORD + 2 * (u64)frame->size + DRAIN_MAX * 4 * sizeof(struct tkd_event);
-    if (frame->op == TKD_OP_PULSE) {
-        events += EVENT_BYTES_PULSE;
-        count = SWEEP_ROWS_MAX;
-    }
+    if (frame->op == TKD_OP_PULSE) events += EVENT_BYTES_PULSE;
     if (event_room(&state->events) < events) return TKD_BUSY;
-    if (table_free(&state->tables[TABLE_STATS]) < stats_need(state, count)) return TKD_DESK_FULL;
-    if (frame->op == TKD_OP_PULSE) return TKD_OK;
-    if (frame->session != 0 && table_free(&state->tables[TABLE_REPLY]) < count / REPLY_PART_RESULTS + 1)
-        return TKD_WINDOW_FULL;
     bool room = true;
     if (frame->op == TKD_OP_TICKET_CREATE) {
         room = tables_have(state, TABLE_CUSTOMER, TABLE_KEY, count);
         room = room && tables_have(state, TABLE_TASK, TABLE_TASK, count);
         room = room && desk_row(state)->tickets + count <= state->directory_max;
     }
-    if (frame->op == TKD_OP_TICKET_UPDATE) room = tables_have(state, TABLE_LABEL, TABLE_TASK, count);
-    return room ? TKD_OK : TKD_DESK_FULL;
+    if (frame->op == TKD_OP_TICKET_UPDATE) room = updates_have_room(state, frame);
+    if (!room) return TKD_DESK_FULL;
+    return frame->session == 0 ? TKD_OK : session_room(state, frame);
 }
 
 enum tkd_status state_admit(const struct state *state, const struct tkd_frame *frame, const void **reply,
@@ -336,7 +334,7 @@ enum tkd_status state_admit(const struct state *state, const struct tkd_frame *f
     }
     /* Until every ticket is in line with a changed catalog nothing else happens. */
     if (desk_row(state)->sweep_row != 0 && frame->op != TKD_OP_PULSE) return TKD_BUSY;
-    return room_check(state, frame);
+    return state_room(state, frame);
 }
 
 u64 state_due(struct state *state, u64 now_ms)
@@ -387,8 +385,6 @@ static u64 fire_timers(struct state *state, u64 until_ms)
 {
     u32 tickets = state->tables[TABLE_TICKET].rows_max;
     for (u32 fired = 0; fired < PULSE_TIMERS_MAX; fired++) {
-        /* Each may need counters of another hour. */
-        if (table_free(&state->tables[TABLE_STATS]) < STATS_ROWS_PER_COMMAND) break;
         u64 due_ms = wheel_advance(&state->wheel, until_ms);
         if (due_ms > until_ms) return until_ms;
         ASSERT(due_ms >= state->now_ms);

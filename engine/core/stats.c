@@ -14,29 +14,45 @@ u32 stats_dimension(const struct stats *stats) { return (u32)(stats->key >> KEY_
 u32 stats_member(const struct stats *stats) { return (u32)stats->key & ((1u << KEY_HOUR_SHIFT) - 1); }
 u64 stats_hour_ms(const struct stats *stats) { return (stats->key >> KEY_HOUR_SHIFT & UINT32_MAX) * HOUR_MS; }
 
+static u64 stats_hash(const struct state *state, u64 key) { return hash_u64(key ^ state->config.secret); }
+
 static u32 stats_find(const struct state *state, u64 key)
 {
-    u64 hash = hash_u64(key);
+    u64 hash = stats_hash(state, key);
     u32 row;
     for (u64 at = index_seek(&state->stats, hash); (row = index_candidate(&state->stats, hash, &at));)
         if (stats_row(state, row)->key == key) return row;
     return 0;
 }
 
-/* The row of this hour; found at once while the hour lasts. */
+static u32 stats_open(struct state *state, u64 key)
+{
+    u32 row = table_take(&state->tables[TABLE_STATS]);
+    stats_edit(state, row)->key = key;
+    index_insert(&state->stats, stats_hash(state, key), row);
+    return row;
+}
+
+/* The row of this hour (or, when there is no room for one, the dimension's spare row); found at once while the
+ * hour lasts. */
 static u32 stats_current(struct state *state, u32 dimension, u32 member)
 {
     u32 *current = &state->stats_current[dimension][member];
     u64 key = stats_key(dimension, state->now_ms / HOUR_MS, member);
     if (*current != 0 && stats_row(state, *current)->key == key) return *current;
     u32 row = stats_find(state, key);
-    if (row == 0) {
-        row = table_take(&state->tables[TABLE_STATS]);
-        stats_edit(state, row)->key = key;
-        index_insert(&state->stats, hash_u64(key), row);
-    }
+    if (row == 0 && table_free(&state->tables[TABLE_STATS]) == 0)
+        row = stats_find(state, stats_key(dimension, 0, 0));
+    if (row == 0) row = stats_open(state, key);
+    ASSERT(row != 0);
     *current = row;
     return row;
+}
+
+void stats_begin(struct state *state)
+{
+    for (u32 dimension = 1; dimension < STATS_DIMENSIONS; dimension++)
+        stats_open(state, stats_key(dimension, 0, 0));
 }
 
 static void rows_add(struct state *state, struct stats_rows *rows, u32 dimension, u32 member)
@@ -73,5 +89,6 @@ void stats_count(struct state *state, const struct ticket *ticket, enum stats_co
 void stats_loaded(struct state *state)
 {
     for (u32 row = 1; row <= state->tables[TABLE_STATS].row_last; row++)
-        if (stats_row(state, row)->key != 0) index_insert(&state->stats, hash_u64(stats_row(state, row)->key), row);
+        if (stats_row(state, row)->key != 0)
+            index_insert(&state->stats, stats_hash(state, stats_row(state, row)->key), row);
 }

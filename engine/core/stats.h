@@ -17,9 +17,6 @@ struct stats {
 };
 
 #define STATS_DIMENSIONS TKD_DIMENSION_END
-/* Rows that one event may need: one per dimension, and one for a second queue and agent. */
-#define STATS_ROWS_PER_COMMAND 16u
-
 u32 stats_dimension(const struct stats *stats);
 u32 stats_member(const struct stats *stats);
 u64 stats_hour_ms(const struct stats *stats);
@@ -36,6 +33,8 @@ struct stats_rows stats_rows(struct state *state, const struct ticket *ticket);
 void stats_add(const struct stats_rows *rows, enum stats_counter counter, u64 amount);
 /* Both in one, for a single counter. */
 void stats_count(struct state *state, const struct ticket *ticket, enum stats_counter counter, u64 amount);
+/* A new desk: the spare rows, one a dimension, that take what finds no row of its own. Member 0; in no report. */
+void stats_begin(struct state *state);
 /* After loading: derives the index. */
 void stats_loaded(struct state *state);
 

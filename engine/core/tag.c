@@ -3,7 +3,7 @@
 
 static u64 tag_hash(const struct state *state, const char *name, u32 bytes)
 {
-    return hash64(name, bytes, state->config.store_id);
+    return hash64(name, bytes, state->config.secret);
 }
 
 u32 tag_find(const struct state *state, const char *name, u32 bytes)

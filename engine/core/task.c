@@ -74,7 +74,8 @@ void task_reopen(struct state *state, u32 row)
 {
     u32 agent = ticket_row(state, row)->agent;
     task_open(state, row);
-    if (!(ticket_row(state, row)->flags & TICKET_NO_ROUTING) || agent == 0) return;
+    bool keeps = ticket_row(state, row)->flags & TICKET_NO_ROUTING && catalog_live(state, TKD_KIND_AGENT, agent);
+    if (!keeps) return;
     struct task *task = task_edit(state, ticket_row(state, row)->task);
     task->agent = (u16)agent;
     task->assigned_ms = state->now_ms;

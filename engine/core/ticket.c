@@ -75,7 +75,7 @@ static struct hash128 key_hash(const struct state *state, u32 channel, const cha
     memcpy(text + 4, &receiver_bytes, 4);
     memcpy(text + 8, receiver, receiver_bytes);
     memcpy(text + 8 + receiver_bytes, key, key_bytes);
-    XXH128_hash_t hash = XXH3_128bits_withSeed(text, 8 + receiver_bytes + key_bytes, state->config.store_id);
+    XXH128_hash_t hash = XXH3_128bits_withSeed(text, 8 + receiver_bytes + key_bytes, state->config.secret);
     return (struct hash128){.low = hash.low64, .high = hash.high64};
 }
 
@@ -181,7 +181,7 @@ void ticket_sweep(struct state *state, u32 row)
             if (waits) line_push(state, before.task);
         }
     }
-    sla_settle(state, row);
+    sla_sweep(state, row);
 }
 
 void ticket_set_state(struct state *state, u32 row, u32 to)
@@ -309,11 +309,9 @@ void ticket_create(struct state *state, const struct tkd_prefix *record, struct 
     result->status = create_check(state, &request);
     if (result->status != TKD_OK) return;
     const char *skills = key + request.key_bytes + request.subject_bytes + request.body_bytes;
-    u32 skill_set = skill_set_of_ids(state, (const u8 *)skills, request.skills_bytes);
-    if (skill_set == U32_NONE) {
-        result->status = TKD_UNKNOWN_SKILL;
-        return;
-    }
+    u32 skill_set;
+    result->status = skill_set_of_ids(state, (const u8 *)skills, request.skills_bytes, &skill_set);
+    if (result->status != TKD_OK) return;
     u32 customer = (u32)request.customer;
     if (customer == 0) customer = identity_find(state, prepared->identity);
     if (customer == 0) customer = customer_create(state, request.channel, prepared->identity);
@@ -350,10 +348,10 @@ static enum tkd_status agent_check(const struct state *state, u32 agent, u32 que
 static enum tkd_status verb_assign(struct state *state, struct update *update)
 {
     const struct ticket *ticket = ticket_row(state, update->row);
-    u32 agent = update->request.agent, before = ticket->agent;
+    u32 agent = update->request.agent, before = task_row(state, ticket->task)->agent;
     enum tkd_status status = agent_check(state, agent, ticket->queue);
     if (status != TKD_OK) return status;
-    if (agent == task_row(state, ticket->task)->agent) return TKD_UNCHANGED;
+    if (agent == before) return TKD_UNCHANGED;
     struct tkd_event *event = update_event(state, update, TKD_EVENT_ASSIGNED);
     event->a = agent;
     event->b = before;
@@ -389,6 +387,7 @@ static enum tkd_status verb_transfer(struct state *state, struct update *update)
     const struct ticket *ticket = ticket_row(state, update->row);
     u32 from = ticket->queue, to = update->request.queue, agent = update->request.agent;
     if (!catalog_live(state, TKD_KIND_QUEUE, to)) return TKD_UNKNOWN_QUEUE;
+    if (ticket->stations == UINT16_MAX) return TKD_BAD_VALUE; /* stations tell tasks apart */
     enum tkd_status status = agent == 0 ? TKD_OK : agent_check(state, agent, to);
     if (status != TKD_OK) return status;
     stats_count(state, ticket, STATS_transferred, 1);
@@ -417,6 +416,7 @@ static enum tkd_status verb_priority(struct state *state, struct update *update)
     desk_edit(state)->by_priority[ticket->priority]--;
     desk_edit(state)->by_priority[to]++;
     ticket->priority = (u8)to;
+    sla_retarget(state, update->row);
     return TKD_OK;
 }
 
@@ -431,6 +431,7 @@ static enum tkd_status verb_category(struct state *state, struct update *update)
     event->b = to;
     ticket->category = (u16)to;
     if (ticket->task != 0) task_edit(state, ticket->task)->skill_set = (u16)task_skill_set(state, ticket);
+    sla_retarget(state, update->row);
     return TKD_OK;
 }
 
@@ -572,9 +573,9 @@ static enum tkd_status verb_note(struct state *state, struct update *update)
 static enum tkd_status verb_message(struct state *state, struct update *update)
 {
     const struct ticket *ticket = ticket_row(state, update->row);
-    u32 channel = update->request.channel != 0 ? update->request.channel : ticket->channel;
+    u32 given = update->request.channel, channel = given != 0 ? given : ticket->channel;
     if (update->text_bytes == 0) return TKD_TEXT_REQUIRED;
-    if (!catalog_live(state, TKD_KIND_CHANNEL, channel)) return TKD_UNKNOWN_CHANNEL;
+    if (given != 0 && !catalog_live(state, TKD_KIND_CHANNEL, given)) return TKD_UNKNOWN_CHANNEL;
     struct tkd_event *event = update_event(state, update, TKD_EVENT_MESSAGE);
     event->a = channel;
     event->link = customer_touch(state, ticket->customer, event->seq);
@@ -637,9 +638,9 @@ void ticket_update(struct state *state, const struct tkd_prefix *record, struct 
         return;
     }
     const struct ticket *ticket = ticket_row(state, update.row);
-    *result = (struct tkd_result){.version = ticket->version, .id = ticket->id};
     result->status = update_run(state, &update);
-    if (ticket->id == result->id) result->version = ticket->version; /* else it left memory at this instant */
+    result->version = ticket->version;
+    result->id = ticket->id;
     if (result->status == TKD_OK || result->status == TKD_UNCHANGED) desk_edit(state)->by_verb[update.verb]++;
 }
 

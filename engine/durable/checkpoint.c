@@ -105,21 +105,59 @@ static void request_finish(struct checkpoint *checkpoint, struct checkpoint_requ
     request->done(request, result);
 }
 
+static bool is_backup(const struct checkpoint_request *request) { return request->backup[0] != 0; }
+
+/* A copy made now would start without a log: no event beyond the root is in the store, or on its way. */
+static bool root_stands_alone(const struct checkpoint *checkpoint)
+{
+    return !checkpoint->committing && event_log_of(checkpoint)->stored_seq == checkpoint->root.event_seq;
+}
+
+static bool covered(const struct checkpoint *checkpoint, const struct checkpoint_request *request)
+{
+    return request->op <= checkpoint->root.op && (!is_backup(request) || root_stands_alone(checkpoint));
+}
+
 /* The first one that the store covers; `backup` or plain ones. */
 static struct checkpoint_request *request_covered(const struct checkpoint *checkpoint, bool backup)
 {
     struct checkpoint_request *request = checkpoint->requests;
-    while (request != NULL && (request->op > checkpoint->root.op || (request->backup[0] != 0) != backup)) {
+    while (request != NULL && (is_backup(request) != backup || !covered(checkpoint, request))) {
         request = request->next;
     }
     return request;
 }
 
+/* The first one that needs a row checkpoint. Backups are made one by one, each right behind one of its own:
+ * they do not ask while another one is under way. */
 static struct checkpoint_request *request_uncovered(const struct checkpoint *checkpoint)
 {
     struct checkpoint_request *request = checkpoint->requests;
-    while (request != NULL && request->op <= checkpoint->root.op) request = request->next;
+    while (request != NULL &&
+           (covered(checkpoint, request) || (is_backup(request) && checkpoint->backup != NULL))) {
+        request = request->next;
+    }
     return request;
+}
+
+static bool backup_wanted(const struct checkpoint *checkpoint)
+{
+    const struct checkpoint_request *request = checkpoint->requests;
+    while (request != NULL && !is_backup(request)) request = request->next;
+    return request != NULL;
+}
+
+/* The disk is full: nobody waits for room. */
+static bool requests_refuse(struct checkpoint *checkpoint)
+{
+    bool again = false;
+    struct checkpoint_request *request;
+    while ((request = request_uncovered(checkpoint)) != NULL) {
+        MARK("checkpoint refused: disk full");
+        request_finish(checkpoint, request, -ENOSPC);
+        again = true;
+    }
+    return again;
 }
 
 static bool backup_name_good(const char *name)
@@ -145,8 +183,10 @@ static void fail(struct checkpoint *checkpoint, const char *step, i32 result)
 {
     if (checkpoint->failed) return;
     checkpoint->failed = true;
+    bool no_room = store_disk_room(checkpoint->store) < checkpoint->config.disk_room_bytes;
     char what[256];
-    snprintf(what, sizeof what, "the store failed (%s): %s", step, strerror(-result));
+    snprintf(what, sizeof what, "the store failed (%s): %s%s", step, strerror(-result),
+             no_room ? "; its disk is full" : "");
     checkpoint->config.failed(checkpoint->config.owner, what);
     while (checkpoint->requests != NULL) request_finish(checkpoint, checkpoint->requests, result);
 }
@@ -239,6 +279,15 @@ static bool flush_wanted(const struct checkpoint *checkpoint)
 
 /* ---- Commit ---- */
 
+/* A write that the store cannot finish would be final: it is not begun without room for it. */
+static bool disk_has_room(struct checkpoint *checkpoint)
+{
+    if (checkpoint->full && checkpoint->timer.busy) return false;
+    u64 wanted = checkpoint->config.disk_room_bytes + 2 * event_bytes_unstored(event_log_of(checkpoint));
+    checkpoint->full = store_disk_room(checkpoint->store) < wanted;
+    return !checkpoint->full;
+}
+
 static void commit_done(struct store_job *job, i32 result)
 {
     struct checkpoint *checkpoint = job->owner;
@@ -328,9 +377,10 @@ static void rows_begin(struct checkpoint *checkpoint)
     checkpoint->rows = ROWS_SLICING;
 }
 
-/* Copies rows out for about slice_us. false: all buffers are with the store. */
+/* Copies rows out for about slice_us. false: all buffers are with the store, or the disk is full. */
 static bool rows_slice(struct checkpoint *checkpoint)
 {
+    if (checkpoint->rows_bytes == 0 && !disk_has_room(checkpoint)) return requests_refuse(checkpoint);
     u64 end_ns = clock_monotonic_ns() + (u64)checkpoint->config.slice_us * 1000;
     bool finished = false;
     do {
@@ -425,6 +475,8 @@ static void backup_begin(struct checkpoint *checkpoint, struct checkpoint_reques
     i32 result = backup_name_good(request->backup) ? 0 : -EINVAL;
     if (result == 0) result = backup_path(checkpoint, path, "", "");
     if (result == 0 && file_exists(path)) result = -EEXIST;
+    u64 wanted = store_bytes(checkpoint->store) + checkpoint->config.disk_room_bytes;
+    if (result == 0 && store_disk_room(checkpoint->store) < wanted) result = -ENOSPC; /* the desk's own */
     if (result == 0) result = backup_path(checkpoint, checkpoint->copy.path, ".", ".partial/store");
     if (result < 0) {
         backup_finish(checkpoint, result);
@@ -449,15 +501,6 @@ static void timer_start(struct checkpoint *checkpoint)
     io_timeout(checkpoint->io, &checkpoint->timer, (u64)checkpoint->config.event_flush_ms * 1000);
 }
 
-/* A write that the store cannot finish would be final: it is not begun without room for it. */
-static bool disk_has_room(struct checkpoint *checkpoint)
-{
-    if (checkpoint->full && checkpoint->timer.busy) return false;
-    u64 wanted = checkpoint->config.disk_room_bytes + 2 * event_bytes_unstored(event_log_of(checkpoint));
-    checkpoint->full = store_disk_room(checkpoint->store) < wanted;
-    return !checkpoint->full;
-}
-
 /* Each part's turn answers whether it could go on at once. */
 static bool rows_turn(struct checkpoint *checkpoint)
 {
@@ -468,26 +511,27 @@ static bool rows_turn(struct checkpoint *checkpoint)
         rows_begin(checkpoint);
         return true;
     }
-    bool again = false;
-    struct checkpoint_request *request;
-    while ((request = request_uncovered(checkpoint)) != NULL) {
-        MARK("checkpoint refused: disk full");
-        request_finish(checkpoint, request, -ENOSPC);
-        again = true;
-    }
-    return again;
+    return requests_refuse(checkpoint);
+}
+
+/* A backup is to hold the events up to its root and no more: the others wait for the COMMIT of that. */
+static u64 events_limit(const struct checkpoint *checkpoint)
+{
+    bool held = checkpoint->rows != ROWS_IDLE && backup_wanted(checkpoint);
+    return held ? min_u64(checkpoint->durable_seq, checkpoint->next.event_seq) : checkpoint->durable_seq;
 }
 
 static bool events_turn(struct checkpoint *checkpoint)
 {
     if (checkpoint->given_seq < checkpoint->goal_seq) return events_give(checkpoint);
     if (!flush_wanted(checkpoint)) return false;
-    if (checkpoint->durable_seq <= checkpoint->goal_seq) {
+    u64 limit = events_limit(checkpoint);
+    if (limit <= checkpoint->goal_seq) {
         wal_sync(checkpoint->wal); /* where it does not happen by itself */
         return false;
     }
     if (!disk_has_room(checkpoint)) return false;
-    checkpoint->goal_seq = checkpoint->durable_seq;
+    checkpoint->goal_seq = limit;
     checkpoint->waiting_since_ns = 0;
     return events_give(checkpoint);
 }
@@ -513,10 +557,10 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
     if (checkpoint->failed) return false;
     durable_advance(checkpoint);
     if (checkpoint->full) (void)disk_has_room(checkpoint); /* nothing else may ask: commands are refused */
-    bool again = rows_turn(checkpoint);
+    bool again = requests_turn(checkpoint); /* first: a COPY goes right behind the COMMIT that it copies */
+    again = rows_turn(checkpoint) || again;
     again = events_turn(checkpoint) || again;
     commit_turn(checkpoint);
-    again = requests_turn(checkpoint) || again;
     timer_start(checkpoint);
     return again;
 }

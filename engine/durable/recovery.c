@@ -58,6 +58,7 @@ static i32 root_make(struct opening *opening)
         .format_version = STORE_FORMAT_VERSION,
         .machine_version = STATE_MACHINE_VERSION,
         .store_id = file_random(),
+        .secret = file_random(),
         .virtual_clock = opening->config->state.virtual_clock ? 1 : 0,
     };
     return root_commit(opening, &recovery->root);
@@ -123,7 +124,7 @@ static i32 state_start(struct opening *opening)
 {
     struct recovery *recovery = opening->recovery;
     struct state_config config = opening->config->state;
-    config.store_id = recovery->root.store_id;
+    config.secret = recovery->root.secret;
     recovery->memory_bytes = state_bytes(&config);
     recovery->memory = file_buffer(recovery->memory_bytes);
     if (recovery->memory == NULL) {
@@ -173,6 +174,26 @@ static i32 events_flush(struct opening *opening)
     return result;
 }
 
+/* As before it was logged; only the memory may be less now. */
+static i32 replay_room(struct opening *opening, const struct wal_entry *entry)
+{
+    const struct state *state = opening->recovery->state;
+    const void *reply;
+    u32 reply_bytes;
+    enum tkd_status status = state_admit(state, entry->frame, &reply, &reply_bytes);
+    if (status == TKD_BUSY) {
+        MARK("events stored during the replay");
+        i32 result = events_flush(opening);
+        if (result < 0) return result;
+        status = state_admit(state, entry->frame, &reply, &reply_bytes);
+    }
+    if (status == TKD_OK) return 0;
+    snprintf(opening->error, opening->error_bytes,
+             "op %" PRIu64 " of the log in %s has no place in memory (%s); remedy: raise --memory-budget",
+             entry->op, opening->recovery->data, tkd_status_info(status)->name);
+    return -ENOMEM;
+}
+
 static i32 replay(void *owner, const struct wal_entry *entry)
 {
     struct opening *opening = owner;
@@ -184,15 +205,11 @@ static i32 replay(void *owner, const struct wal_entry *entry)
                  entry->op, state_op(state));
         return -EIO;
     }
-    struct event_log *log = state_events(state);
-    if (event_room(log) < log->ring_bytes / 2) {
-        MARK("events stored during the replay");
-        i32 result = events_flush(opening);
-        if (result < 0) return result;
-    }
+    i32 result = replay_room(opening, entry);
+    if (result < 0) return result;
     struct command command = {.op = entry->op, .time_ms = entry->time_ms, .frame = entry->frame};
     state_apply(state, &command, opening->results);
-    if (log->stored_seq < opening->event_stored) events_known(opening);
+    if (state_events(state)->stored_seq < opening->event_stored) events_known(opening);
     opening->recovery->commands++;
     return 0;
 }

@@ -6,10 +6,7 @@
 #include "base/mark.h"
 #include "port/file.h"
 
-enum { FILL_BYTES = 1 << 20, RETRY_US = 500000 };
-#define PREPARING "segment.preparing"
-
-static bool disk_full(i32 result) { return result == -ENOSPC || result == -EDQUOT || result == -EFBIG; }
+enum { RETRY_US = 500000 };
 
 static void fail(struct reserve *reserve, const char *step, i32 result)
 {
@@ -21,13 +18,13 @@ static void fail(struct reserve *reserve, const char *step, i32 result)
 static void preparing_remove(const struct reserve *reserve)
 {
     char path[FILE_PATH_BYTES];
-    if (file_join(path, reserve->directory, PREPARING) == 0) (void)file_remove(path);
+    if (file_join(path, reserve->directory, SEGMENT_PREPARING) == 0) (void)file_remove(path);
 }
 
 /* The disk is full: gives back what was taken and waits; anything else is final. */
 static void give_up(struct reserve *reserve, const char *step, i32 result)
 {
-    if (!disk_full(result)) {
+    if (!file_disk_full(result)) {
         fail(reserve, step, result);
         return;
     }
@@ -42,7 +39,7 @@ static void give_up(struct reserve *reserve, const char *step, i32 result)
 static void name_it(struct reserve *reserve)
 {
     char from[FILE_PATH_BYTES], to[FILE_PATH_BYTES];
-    i32 result = file_join(from, reserve->directory, PREPARING);
+    i32 result = file_join(from, reserve->directory, SEGMENT_PREPARING);
     if (result == 0) result = segment_path(to, reserve->directory, reserve->segment.number);
     if (result == 0) result = file_rename(from, to);
     if (result < 0) {
@@ -60,7 +57,7 @@ static void fill_next(struct reserve *reserve)
         io_sync(reserve->io, &reserve->op, reserve->segment.fd);
         return;
     }
-    u32 bytes = (u32)min_u64(FILL_BYTES, reserve->segment.bytes_max - reserve->filled);
+    u32 bytes = (u32)min_u64(SEGMENT_FILL_BYTES, reserve->segment.bytes_max - reserve->filled);
     io_write(reserve->io, &reserve->op, reserve->segment.fd, reserve->zeros, bytes, reserve->filled, false);
 }
 
@@ -106,7 +103,7 @@ static void retry_done(struct io_op *op, i32 result)
 static i32 prepare_file(struct reserve *reserve)
 {
     char path[FILE_PATH_BYTES];
-    i32 result = file_join(path, reserve->directory, PREPARING);
+    i32 result = file_join(path, reserve->directory, SEGMENT_PREPARING);
     if (result < 0) return result;
     result = file_open(path, true, true, &reserve->segment.direct);
     if (result < 0) return result;
@@ -172,7 +169,7 @@ i32 reserve_open(struct reserve *reserve, struct io *io, const char *directory)
     reserve->segment.fd = -1;
     reserve->op = (struct io_op){.done = step_done, .owner = reserve};
     reserve->retry = (struct io_op){.done = retry_done, .owner = reserve};
-    reserve->zeros = file_buffer(FILL_BYTES);
+    reserve->zeros = file_buffer(SEGMENT_FILL_BYTES);
     if (reserve->zeros == NULL) return -ENOMEM;
     reserve->directory_fd = file_open_directory(directory);
     return reserve->directory_fd < 0 ? reserve->directory_fd : 0;
@@ -186,5 +183,5 @@ void reserve_close(struct reserve *reserve)
     if (reserve->state == RESERVE_FILLING || reserve->state == RESERVE_SYNCING) preparing_remove(reserve);
     file_close(reserve->segment.fd);
     file_close(reserve->directory_fd);
-    file_buffer_free(reserve->zeros, FILL_BYTES);
+    file_buffer_free(reserve->zeros, SEGMENT_FILL_BYTES);
 }

@@ -39,7 +39,7 @@ static i32 refuse_verdict(const struct pass *pass, u32 index, enum batch_verdict
         snprintf(pass->error, pass->error_bytes,
                  "log segment " SEGMENT_NAME
                  " belongs to another store; remedy: put the log that belongs to this "
-                 "store back, or move the log directory away to start from the store alone",
+                 "store back, or start from a backup",
                  number);
         return -EINVAL;
     }
@@ -163,7 +163,7 @@ static i32 check_end(struct pass *pass)
                  "the log ends at op %" PRIu64 " in segment " SEGMENT_NAME " at offset %" PRIu64
                  ", but the store covers op %" PRIu64
                  ": the end of the log is missing; remedy: put the log that "
-                 "belongs to this store back, or move the log directory away to start from the store alone",
+                 "belongs to this store back, or start from a backup",
                  scan->op_last, segment_at(pass, scan->segment)->number, scan->offset, scan->after_op);
         return -EIO;
     }
@@ -179,7 +179,7 @@ static i32 take_entry(struct pass *pass, const struct batch_entry *entry)
         snprintf(pass->error, pass->error_bytes,
                  "log and store do not belong together: they differ in op %" PRIu64
                  "; remedy: put the log that "
-                 "belongs to this store back, or move the log directory away to start from the store alone",
+                 "belongs to this store back, or start from a backup",
                  entry->op);
         return -EIO;
     }
@@ -272,7 +272,7 @@ static i32 read_all(struct pass *pass, u32 start)
         snprintf(pass->error, pass->error_bytes,
                  "log and store do not belong together: they differ before op %" PRIu64
                  "; remedy: put the log that "
-                 "belongs to this store back, or move the log directory away to start from the store alone",
+                 "belongs to this store back, or start from a backup",
                  batch->first_op);
         return -EIO;
     }

@@ -7,7 +7,6 @@
 #include "port/file.h"
 
 #define WINDOW_BYTES ((u64)BATCH_BYTES_MAX + WINDOW_AHEAD_BYTES)
-#define FILL_BYTES   (1u << 20)
 
 i32 segment_path(char *path, const char *directory, u64 number)
 {
@@ -102,15 +101,15 @@ i32 segments_open(struct segments *segments, const char *directory, bool write, 
 
 static i32 fill(i32 fd, u64 offset, u64 end)
 {
-    void *zeros = file_buffer(FILL_BYTES);
+    void *zeros = file_buffer(SEGMENT_FILL_BYTES);
     if (zeros == NULL) return -ENOMEM;
     i32 result = 0;
     while (result == 0 && offset < end) {
-        u64 bytes = min_u64(FILL_BYTES, end - offset);
+        u64 bytes = min_u64(SEGMENT_FILL_BYTES, end - offset);
         result = file_write_at(fd, zeros, bytes, offset);
         offset += bytes;
     }
-    file_buffer_free(zeros, FILL_BYTES);
+    file_buffer_free(zeros, SEGMENT_FILL_BYTES);
     return result == 0 ? file_sync(fd) : result;
 }
 
@@ -119,7 +118,7 @@ i32 segment_make(struct segment *segment, const char *directory, u64 number, u64
     char path[FILE_PATH_BYTES], preparing[FILE_PATH_BYTES];
     *segment = (struct segment){.number = number, .fd = -1, .bytes_max = bytes_max};
     i32 result = segment_path(path, directory, number);
-    if (result == 0) result = file_join(preparing, directory, "segment.preparing");
+    if (result == 0) result = file_join(preparing, directory, SEGMENT_PREPARING);
     if (result < 0) return result;
     segment->fd = file_open(preparing, true, true, &segment->direct);
     if (segment->fd < 0) return segment->fd;

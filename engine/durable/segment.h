@@ -6,7 +6,9 @@
 #include "base/base.h"
 #include "durable/batch.h"
 
-#define SEGMENTS_MAX 65536u
+#define SEGMENTS_MAX       65536u
+#define SEGMENT_PREPARING  "segment.preparing" /* the name of one that is not filled yet */
+#define SEGMENT_FILL_BYTES (1u << 20)          /* of zeros in one write */
 
 struct segment {
     u64 number;

@@ -261,7 +261,7 @@ static void write_done(struct io_op *op, i32 result)
     if (wal->closing) return;
     submit_next(wal);
     settle(wal);
-    if (wal->config.durability == WAL_SYNC) advance_durable(wal, wal->synced.op);
+    advance_durable(wal, wal->written.op); /* without WAL_SYNC: with the kernel, safe from our own end */
 }
 
 static void sync_done(struct io_op *op, i32 result)
@@ -302,10 +302,7 @@ static void mark_done(struct io_op *op, i32 result)
 static void reserve_changed(void *owner)
 {
     struct wal *wal = owner;
-    if (wal->reserve.state == RESERVE_FULL)
-        reserve_prepare(wal);
-    else
-        submit_next(wal);
+    if (wal->reserve.state == RESERVE_FULL) reserve_prepare(wal);
 }
 
 static void reserve_failed(void *owner, const char *what) { fail(owner, what); }
@@ -338,11 +335,7 @@ void wal_append(struct wal *wal, u64 op, u64 time_ms, const struct tkd_frame *fr
     wal->op_last = op;
 }
 
-void wal_submit(struct wal *wal)
-{
-    submit_next(wal);
-    if (wal->config.durability != WAL_SYNC && !wal->failed) advance_durable(wal, wal->op_last);
-}
+void wal_submit(struct wal *wal) { submit_next(wal); }
 
 void wal_sync(struct wal *wal)
 {
@@ -465,8 +458,7 @@ static i32 log_read(struct wal *wal, u64 after_op, wal_entry_fn *fn, void *owner
     if (result < 0) {
         snprintf(error, error_bytes, "cannot prepare the log in %s: %s; remedy: %s", wal->directory,
                  strerror(-result),
-                 result == -ENOSPC || result == -EFBIG ? "free some disk space"
-                                                       : "check the disk and the directory");
+                 file_disk_full(result) ? "free some disk space" : "check the disk and the directory");
         return result;
     }
     wal->op_last = wal->op_durable = scan.op_last;
@@ -555,7 +547,6 @@ i32 wal_open(struct wal **wal_out, const struct wal_config *config, struct io *i
 void wal_close(struct wal *wal)
 {
     if (wal == NULL) return;
-    ASSERT(wal->failed || wal_idle(wal) || wal->write.busy);
     wal->closing = true;
     io_timeout_cancel(wal->io, &wal->mark_timer);
     io_timeout_cancel(wal->io, &wal->interval_timer);

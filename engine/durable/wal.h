@@ -48,7 +48,7 @@ typedef i32 wal_entry_fn(void *owner, const struct wal_entry *entry);
  * between `after_op` and the first entry is corruption too. */
 i32 wal_open(struct wal **wal, const struct wal_config *config, struct io *io, u64 after_op, wal_entry_fn *fn,
              void *owner, char *error, u32 error_bytes);
-/* Nothing may be in flight. */
+/* Waits (runs `io`) for what is in flight; what was not submitted is forgotten. */
 void wal_close(struct wal *wal);
 
 /* Is there room for a frame of `frame_bytes` now? false: wait for the batch in flight, or (wal_full) for
@@ -62,7 +62,8 @@ void wal_append(struct wal *wal, u64 op, u64 time_ms, const struct tkd_frame *fr
  * goes out by itself. */
 void wal_submit(struct wal *wal);
 bool wal_idle(const struct wal *wal); /* nothing open, nothing in flight */
-/* Replies up to here may leave: durable, or as much so as the durability mode promises. */
+/* Replies up to here may leave: durable, or, without WAL_SYNC, with the kernel: safe from the end of the
+ * process, not from that of the machine. */
 u64 wal_durable_op(const struct wal *wal);
 /* Really durable, in every mode: what may go into the store. */
 u64 wal_synced_op(const struct wal *wal);

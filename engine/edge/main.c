@@ -30,6 +30,7 @@ struct process {
     struct io *io;
     struct checkpoint *checkpoint;
     i32 signal_fd;
+    bool failed; /* log or store, perhaps before the server is made */
     char backups[PATH_BYTES];
     char error[ERROR_BYTES];
 };
@@ -46,6 +47,7 @@ static int stopped(const char *event, const char *reason)
 static void storage_failed(void *owner, const char *what)
 {
     struct process *process = owner;
+    process->failed = true;
     server_fail(&process->server, what);
 }
 
@@ -103,7 +105,7 @@ static i32 recover(struct process *process)
     return 0;
 }
 
-static void checkpoint_start(struct process *process)
+static i32 checkpoint_start(struct process *process)
 {
     struct recovery *recovery = &process->recovery;
     snprintf(process->backups, sizeof(process->backups), "%s/backups", process->options.data);
@@ -113,6 +115,7 @@ static void checkpoint_start(struct process *process)
                                        .owner = process};
     process->checkpoint = checkpoint_create(recovery->state, recovery->wal, recovery->store, process->io,
                                             &recovery->root, &config);
+    return process->checkpoint ? 0 : -ENOMEM;
 }
 
 static i32 serve_start(struct process *process)
@@ -165,12 +168,13 @@ static int run(struct process *process)
     warn_durability(&process->options);
     if (io_create(&process->io, process->error, ERROR_BYTES) < 0) return stopped("no_io", process->error);
     if (recover(process) < 0) return stopped("not_recovered", process->error);
-    checkpoint_start(process);
+    if (checkpoint_start(process) < 0) return stopped("not_recovered", "no memory for the checkpoint's buffers");
     if (serve_start(process) < 0) {
         checkpoint_destroy(process->checkpoint);
         recovery_close(&process->recovery);
         return stopped("not_listening", process->error);
     }
+    if (process->failed) return EXIT_STOPPED; /* it has said why */
     say_ready(process);
     if (!server_run(&process->server)) return EXIT_STOPPED; /* it has said why; the log keeps everything */
     u64 op = state_op(process->recovery.state);

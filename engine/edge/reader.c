@@ -1,5 +1,6 @@
 #include "edge/reader.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static const struct tkd_event *read_event(void *owner, u64 seq)
@@ -52,7 +53,9 @@ bool reader_events(struct reader *reader, u64 from, u64 last, u32 count_max, voi
     if (from > last || count_max == 0) return true;
     if (!event_at(log, from)) {
         u32 bytes = 0;
-        if (store_events_read(reader->store, from, buffer, bytes_max, &bytes) != 0) return false;
+        i32 result = store_events_read(reader->store, from, buffer, bytes_max, &bytes);
+        if (result == -EMSGSIZE) return true; /* the next one does not fit */
+        if (result != 0) return false;
         return page_cut(page, buffer, bytes, last, count_max);
     }
     u64 run_bytes, run_last;

@@ -43,7 +43,7 @@ static void accepted(struct io_op *op, i32 result)
         struct tkd_frame reply;
         service_turn_away(&reply, stopping ? TKD_STOPPING : TKD_BUSY);
         net_refuse(result, &reply, sizeof(reply));
-        if (server->conns.figures.refused++ == 0) {
+        if (!stopping && server->conns.figures.refused++ == 0) {
             log_warn("connections_full", LOG_U64("max", server->conns.count_max),
                      LOG_TEXT("remedy", "raise --connections and the limit of open files"));
         }
@@ -91,19 +91,6 @@ static void listeners_close(struct server *server)
 
 /* ---- Serving ---- */
 
-/* Before HELLO nobody gets memory for a large frame: refused by its header, and thrown away as it arrives. */
-static bool serve_early(struct server *server, struct conn *conn)
-{
-    const struct tkd_frame *header = inbox_header(&conn->in);
-    if (!header || conn->greeted || header->size <= INBOX_IDLE_BYTES) return false;
-    if (service_refuse(&server->service, conn, header, TKD_HELLO_FIRST) != SERVICE_ANSWERED) {
-        conn_close(conn); /* it has read none of its answers */
-        return true;
-    }
-    inbox_skip(&conn->in);
-    return false;
-}
-
 /* true: the connection waits for something; false: it goes on. */
 static bool put_aside(struct server *server, struct conn *conn, enum service_verdict verdict)
 {
@@ -111,6 +98,7 @@ static bool put_aside(struct server *server, struct conn *conn, enum service_ver
     case SERVICE_ANSWERED:
         return false;
     case SERVICE_WAIT:
+        conn->progress_ms = server->conns.now_ms; /* it is not the one that is slow */
         list_push_front(&server->conns.waiting, &conn->turn);
         return true;
     case SERVICE_NO_ROOM:
@@ -122,6 +110,21 @@ static bool put_aside(struct server *server, struct conn *conn, enum service_ver
     }
     ASSERT(!"verdict");
     return true;
+}
+
+/* Before HELLO nobody gets memory for a large frame: refused by its header, and thrown away as it arrives. */
+static bool serve_early(struct server *server, struct conn *conn)
+{
+    const struct tkd_frame *header = inbox_header(&conn->in);
+    if (!header || conn->greeted || header->size <= INBOX_IDLE_BYTES) return false;
+    enum service_verdict verdict = service_refuse(&server->service, conn, header, TKD_HELLO_FIRST);
+    if (verdict == SERVICE_WAIT) return put_aside(server, conn, verdict);
+    if (verdict != SERVICE_ANSWERED) {
+        conn_close(conn); /* it has read none of its answers */
+        return true;
+    }
+    inbox_skip(&conn->in);
+    return false;
 }
 
 /* Answers what cannot be read as a frame; nothing behind it can be read either. */

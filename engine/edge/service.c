@@ -55,7 +55,7 @@ static enum service_verdict answer_end(struct service *service, struct conn *con
         .session = request ? request->session : 0,
         .seq = request ? request->seq : 0,
         .ack_below = outcome.cursor,
-        .time_ms = outcome.time_ms ? outcome.time_ms : state_time(state),
+        .time_ms = max_u64(outcome.time_ms, state_time(state)),
     };
     frame_seal(answer->head);
     u64 position = outbox_commit(&conn->out, &conn->conns->out_quota, answer->head->size);
@@ -251,7 +251,7 @@ static void state_page(struct service *service, struct conn *conn, const struct 
                        struct answer *answer, struct outcome *outcome)
 {
     outcome->bytes = state_query(service->pipeline.state, frame->op, frame_first(frame),
-                                 service->pipeline.turn_ms, &service->reader.source, answer->body,
+                                 outcome->time_ms, &service->reader.source, answer->body,
                                  answer->body_bytes_max, &outcome->count, &outcome->cursor, &outcome->status);
     if (frame->op == TKD_OP_ATTACH && outcome->status == TKD_OK) {
         struct tkd_session_id wish;
@@ -263,8 +263,9 @@ static void state_page(struct service *service, struct conn *conn, const struct 
 static enum service_verdict query(struct service *service, struct conn *conn, const struct tkd_frame *frame)
 {
     struct answer answer;
-    struct outcome outcome = {
-        .status = TKD_OK, .time_ms = service->pipeline.turn_ms, .saw_state = true};
+    const struct pipeline *pipeline = &service->pipeline;
+    u64 now_ms = max_u64(pipeline->turn_ms, state_time(pipeline->state)); /* virtual: beyond the turn's */
+    struct outcome outcome = {.status = TKD_OK, .time_ms = now_ms, .saw_state = true};
     if (!answer_begin(conn, TKD_FRAME_BYTES_MAX - TKD_FRAME_BYTES, &answer)) return SERVICE_NO_ROOM;
     if (frame->op == TKD_OP_STATUS) {
         outcome.bytes =

@@ -3,10 +3,18 @@
 #ifndef PORT_FILE_H
 #define PORT_FILE_H
 
+#include <errno.h>
+
 #include "base/base.h"
 
 #define FILE_BLOCK_BYTES 4096u
 #define FILE_PATH_BYTES  4096u
+
+/* The error of a write that found no room; it may succeed later. */
+static inline bool file_disk_full(i32 result)
+{
+    return result == -ENOSPC || result == -EDQUOT || result == -EFBIG;
+}
 
 /* Joins two path parts; -ENAMETOOLONG when it does not fit in FILE_PATH_BYTES. */
 i32 file_join(char *path, const char *directory, const char *name);

@@ -39,7 +39,7 @@ void io_close(struct io *io, struct io_op *op, int fd);
 /* Plain read of any descriptor (signalfd, eventfd). */
 void io_read(struct io *io, struct io_op *op, int fd, void *buffer, u32 bytes);
 /* Durable when done: O_DIRECT descriptors with RWF_DSYNC; others are written and then fdatasynced.
- * `bytes` and `offset` are multiples of 4096, `buffer` is aligned to it. A short write counts as -EIO.
+ * `bytes` and `offset` are multiples of 4096, `buffer` is aligned to it. A short write counts as -ENOSPC.
  * With `durable` false the data only goes to the kernel. */
 void io_write(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes, u64 offset,
               bool durable);

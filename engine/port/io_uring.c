@@ -238,7 +238,7 @@ static void complete(u64 user_data, i32 result)
     struct io_op *op = (struct io_op *)(uintptr_t)(user_data & ~(u64)TAG_WRITE_HALF);
     ASSERT(op->busy);
     if (user_data & TAG_WRITE_HALF) { /* its fdatasync is still to come */
-        op->result = result >= 0 && (u32)result < op->bytes ? -EIO : result;
+        op->result = result >= 0 && (u32)result < op->bytes ? -ENOSPC : result;
         return;
     }
     if (op->result < 0)
@@ -246,7 +246,7 @@ static void complete(u64 user_data, i32 result)
     else if (op->result > 0)
         result = result < 0 ? result : op->result;
     else if (op->bytes > 0 && result >= 0 && (u32)result < op->bytes)
-        result = -EIO;
+        result = -ENOSPC;
     else if (result == -ETIME)
         result = 0; /* how a timeout that fired completes */
     op->busy = false;

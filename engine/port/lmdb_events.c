@@ -98,6 +98,17 @@ static u64 event_seq(const u8 *event)
     return seq;
 }
 
+/* Takes the event at `*at` of a pack and goes behind it; 1: there are no more. */
+static i32 pack_next(const u8 *events, u64 bytes, u64 *at, const u8 **event)
+{
+    if (*at == bytes) return 1;
+    *event = events + *at;
+    u32 size = bytes - *at < sizeof(struct tkd_prefix) + sizeof(u64) ? 0 : event_size(*event);
+    if (size < sizeof(struct tkd_prefix) || size > bytes - *at) return -EIO;
+    *at += size;
+    return 0;
+}
+
 /* Places the cursor on the value that may hold `seq`. 1: there is none. */
 static i32 pack_find(MDB_cursor *cursor, u64 seq, MDB_val *key, MDB_val *value)
 {
@@ -119,21 +130,17 @@ static i32 pack_find(MDB_cursor *cursor, u64 seq, MDB_val *key, MDB_val *value)
 static i32 pack_copy(const MDB_val *key, const MDB_val *value, u64 seq, u8 *buffer, u32 bytes_max, u32 *used,
                      bool *full)
 {
-    const u8 *events;
-    u64 bytes;
+    const u8 *events, *event;
+    u64 bytes, at = 0;
     i32 result = pack_check(key, value, &events, &bytes);
-    for (u64 at = 0; result == 0 && at < bytes;) {
-        u32 size = bytes - at < sizeof(struct tkd_prefix) + sizeof(u64) ? 0 : event_size(events + at);
-        if (size < sizeof(struct tkd_prefix) || size > bytes - at) return -EIO;
-        if (event_seq(events + at) >= seq) {
-            *full = size > bytes_max - *used;
-            if (*full) return 0;
-            memcpy(buffer + *used, events + at, size);
-            *used += size;
-        }
-        at += size;
+    while (result == 0 && (result = pack_next(events, bytes, &at, &event)) == 0) {
+        if (event_seq(event) < seq) continue;
+        *full = event_size(event) > bytes_max - *used;
+        if (*full) return 0;
+        memcpy(buffer + *used, event, event_size(event));
+        *used += event_size(event);
     }
-    return result;
+    return result == 1 ? 0 : result;
 }
 
 i32 store_events_read(struct store *store, u64 seq, void *buffer, u32 bytes_max, u32 *bytes)
@@ -162,25 +169,17 @@ i32 store_event_read(struct store *store, u64 seq, void *buffer, u32 bytes_max)
     i32 result = lmdb_read_begin(store, store->events, &cursor);
     if (result < 0) return result;
     MDB_val key, value;
-    const u8 *events = NULL;
-    u64 bytes = 0;
+    const u8 *events, *event;
+    u64 bytes, at = 0;
     result = pack_find(cursor, seq, &key, &value);
     if (result == 0) result = pack_check(&key, &value, &events, &bytes);
-    u64 at = 0;
-    while (result == 0) {
-        u32 size = bytes - at < sizeof(struct tkd_prefix) + sizeof(u64) ? 0 : event_size(events + at);
-        if (at == bytes)
-            result = 1;
-        else if (size < sizeof(struct tkd_prefix) || size > bytes - at)
-            result = -EIO;
-        else if (event_seq(events + at) == seq) {
-            if (size > bytes_max)
-                result = -EMSGSIZE;
-            else
-                memcpy(buffer, events + at, size);
-            break;
-        }
-        at += size;
+    while (result == 0 && (result = pack_next(events, bytes, &at, &event)) == 0) {
+        if (event_seq(event) != seq) continue;
+        if (event_size(event) > bytes_max)
+            result = -EMSGSIZE;
+        else
+            memcpy(buffer, event, event_size(event));
+        break;
     }
     lmdb_read_end(store, cursor);
     return result;
@@ -194,20 +193,13 @@ i32 store_event_last(struct store *store, u64 *seq)
     if (result < 0) return result;
     MDB_val key, value;
     int code = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
-    const u8 *events = NULL;
-    u64 bytes = 0;
+    const u8 *events = NULL, *event;
+    u64 bytes = 0, at = 0;
     if (code != MDB_NOTFOUND)
         result = code == 0 ? pack_check(&key, &value, &events, &bytes) : result_of(code);
-    for (u64 at = 0; result == 0 && at < bytes;) {
-        u32 size = bytes - at < sizeof(struct tkd_prefix) + sizeof(u64) ? 0 : event_size(events + at);
-        if (size < sizeof(struct tkd_prefix) || size > bytes - at)
-            result = -EIO;
-        else
-            *seq = event_seq(events + at);
-        at += size;
-    }
+    while (result == 0 && (result = pack_next(events, bytes, &at, &event)) == 0) *seq = event_seq(event);
     lmdb_read_end(store, cursor);
-    return result;
+    return result == 1 ? 0 : result;
 }
 
 i32 store_archived_read(struct store *store, u64 ticket, u64 *seq)

@@ -31,7 +31,8 @@ struct store_root {
     u64 event_seq;       /* last event raised up to `op`: all events up to it are stored */
     u64 log_checksum;    /* chain checksum of the log after `op` (0: nothing logged yet) */
     u64 virtual_clock;   /* 1: the directory runs on the virtual clock */
-    u64 reserved[8];
+    u64 secret;          /* drawn with store_id; seeds the hashes of the rows */
+    u64 reserved[7];
 };
 
 enum store_job_kind { STORE_CHUNKS = 1, STORE_EVENTS, STORE_COMMIT, STORE_COPY };

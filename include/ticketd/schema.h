@@ -84,7 +84,7 @@
     S(78, BAD_RECORD, "bad_record", protocol,                                                                \
       "a record's sizes do not add up, a text is too long or not UTF-8, or unknown members are not zero")    \
     S(79, BAD_TIME, "bad_time", protocol,                                                                    \
-      "time_ms must be 0 under the wall clock, and must not go back under the virtual clock")                \
+      "time_ms must be 0 under the wall clock; under the virtual clock it must not go back, nor pass the year 6429")                \
     S(80, SESSION_EXPIRED, "session_expired", protocol, "no such session, or it was evicted: register anew") \
     S(81, SEQUENCE_GAP, "sequence_gap", protocol, "seq is above the session's next one; nothing was applied")\
     S(82, SEQUENCE_REUSED, "sequence_reused", protocol, "this seq was used for a different request")         \
@@ -134,7 +134,7 @@
     E(12, RESOLVE, "resolve", "solved")                                                                      \
     E(13, CLOSE, "close", "final; closing an unsolved ticket counts as a solve")                             \
     E(14, CANCEL, "cancel", "ended without a solution; does not count as a solve")                           \
-    E(15, FORCE_END, "force_end", "an operator closes it, whatever its state, with the reason in `text`; no solve")\
+    E(15, FORCE_END, "force_end", "an operator closes what is not ended, paused or not; the reason is `text`; no solve")\
     E(16, PAUSE, "pause", "an operator stops all work and all clocks")                                       \
     E(17, CONTINUE, "continue", "undo pause")                                                                \
     E(18, REOPEN, "reopen", "resolved, closed or cancelled becomes open again")                              \
@@ -206,8 +206,7 @@
     E(20, ARCHIVED, "archived", "the ticket left memory; text = its row without subject, key and address; link = the CREATED event")                                    \
     E(30, CATALOG, "catalog", "a kind, b id, c version of the catalog; text = the entry as applied")         \
     E(31, PRESENCE, "presence", "a agent, b presence")                                                       \
-    E(32, CUSTOMER, "customer", "a customer, b tier before, c tier; text = name")                            \
-    E(33, IDENTITY, "identity", "a customer first seen; b channel; text = address")
+    E(32, CUSTOMER, "customer", "a customer, b tier before, c tier; text = name")
 
 /* ---- Records. N(type, name, doc): a number. T(name, max, doc): a text; its length is a u32 of that name in
  * the head, its bytes stand in the tail, texts one after another in this order. Numbers come first. A text is
@@ -562,7 +561,8 @@
     O(13, TICKET_CREATE, "ticket_create", command, ticket_create, result, 8191, "makes tickets")             \
     O(14, TICKET_UPDATE, "ticket_update", command, ticket_update, result, 8191, "commands on tickets")       \
     O(15, AGENT_PRESENCE, "agent_presence", command, agent_presence, result, 8191, "agents come and go")     \
-    O(16, CUSTOMER_UPDATE, "customer_update", command, customer_update, result, 8191, "tier and name")       \
+    O(16, CUSTOMER_UPDATE, "customer_update", command, customer_update, result, 8191,                        \
+      "tier and name; an open ticket meets the policy of the new tier at its next command")       \
     O(17, PULSE, "pulse", internal, empty, empty, 1, "in the log only: deadlines up to its time fire")       \
     O(32, ATTACH, "attach", query, session_id, session, 1,                                                   \
       "binds the session to this connection and fences the one that had it")                                 \

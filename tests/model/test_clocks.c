@@ -18,6 +18,7 @@ struct moment {
     u64 target_ms;
     u64 lead_ms;
     bool runs;
+    bool shows; /* the ticket's own priority or category has changed: cards of a clock that stands, too */
 };
 
 struct naive_clock {
@@ -82,7 +83,9 @@ static void clock_note(struct naive_clock *clock, struct moment moment)
 {
     if (clock->count > 0) {
         const struct moment *last = &clock->moments[clock->count - 1];
-        if (last->target_ms == moment.target_ms && last->lead_ms == moment.lead_ms && last->runs == moment.runs) return;
+        if (last->target_ms == moment.target_ms && last->lead_ms == moment.lead_ms && last->runs == moment.runs &&
+            last->shows == moment.shows)
+            return;
     }
     cr_assert_lt(clock->count, MOMENTS_MAX);
     clock->moments[clock->count++] = moment;
@@ -108,7 +111,7 @@ static bool counts(u16 states, const struct ticket *ticket)
     return (states >> ticket->state & 1) && !(ticket->flags & TICKET_PAUSED);
 }
 
-static void note_ticket(struct desk_model *model, u64 id)
+static void note_ticket(struct desk_model *model, u64 id, bool shows)
 {
     const struct ticket *ticket = rig_ticket(model->rig, id);
     u32 chosen = policy_of(model, ticket);
@@ -116,8 +119,11 @@ static void note_ticket(struct desk_model *model, u64 id)
     u64 now_ms = model->rig->now_ms;
     struct moment reply = {.at_ms = now_ms}, resolution = {.at_ms = now_ms}, step = {.at_ms = now_ms};
     cr_assert_eq(ticket->policy, chosen);
+    bool replied = ticket->flags & TICKET_REPLIED;
+    reply.shows = resolution.shows = shows;
+    reply.runs = !replied && counts(0x06, ticket); /* without a policy: new and open */
+    resolution.runs = counts(0x06, ticket);
     if (chosen != 0) {
-        bool replied = ticket->flags & TICKET_REPLIED;
         reply.target_ms = replied ? 0 : policy->first_reply_ms[ticket->priority];
         reply.lead_ms = lead_of(policy->yellow_ms, policy->yellow_percent, reply.target_ms);
         reply.runs = !replied && counts(policy->states_first_reply, ticket);
@@ -139,7 +145,7 @@ static void note_ticket(struct desk_model *model, u64 id)
 
 static void note_all(struct desk_model *model)
 {
-    for (u64 id = 1; id <= desk_row(model->rig->state)->tickets; id++) note_ticket(model, id);
+    for (u64 id = 1; id <= desk_row(model->rig->state)->tickets; id++) note_ticket(model, id, false);
 }
 
 /* ---- What it should have shown ---- */
@@ -158,6 +164,7 @@ static void expect(struct desk_model *model, const struct naive_clock *clock, u6
 /* The first instant in from..until at which `ran_ms` and what is added while the clock runs reaches `at`. */
 static u64 reaches(const struct moment *moment, u64 ran_ms, u64 at, u64 until_ms)
 {
+    if (!moment->runs && (!moment->shows || ran_ms == 0)) return U64_NONE;
     if (ran_ms >= at) return moment->at_ms;
     u64 when_ms = moment->at_ms + (at - ran_ms);
     return moment->runs && when_ms < until_ms ? when_ms : U64_NONE;
@@ -275,7 +282,7 @@ static void create(struct desk_model *model)
     char address[2] = {(char)('a' + below(model, 4)), 0};
     struct tkd_result result = rig_create_with(model->rig, &request, address, NULL);
     cr_assert_eq(result.status, TKD_OK);
-    note_ticket(model, result.id);
+    note_ticket(model, result.id, false);
 }
 
 static void update(struct desk_model *model)
@@ -288,7 +295,8 @@ static void update(struct desk_model *model)
     u64 id = tickets - below(model, newest);
     u32 verb = verbs[below(model, ARRAY_COUNT(verbs))];
     u32 argument = verb == TKD_VERB_ASSIGN ? 1 : 1 + (u32)below(model, verb == TKD_VERB_TRANSFER ? QUEUES : 3);
-    if (rig_verb(model->rig, id, verb, argument, "text").status == TKD_OK) note_ticket(model, id);
+    if (rig_verb(model->rig, id, verb, argument, "text").status != TKD_OK) return;
+    note_ticket(model, id, verb == TKD_VERB_PRIORITY || verb == TKD_VERB_CATEGORY);
 }
 
 static void run(u64 seed)

@@ -96,11 +96,6 @@ static u32 first_for(const struct naive *naive, u32 agent, u32 not)
     return first;
 }
 
-static void drain(struct naive *naive, u32 agent, u32 not)
-{
-    for (u32 id; (id = first_for(naive, agent, not)) != 0;) give(naive, id, agent);
-}
-
 static u32 choose(const struct naive *naive, u32 id, u32 not_agent)
 {
     const struct naive_ticket *ticket = &naive->tickets[id];
@@ -116,12 +111,25 @@ static u32 choose(const struct naive *naive, u32 id, u32 not_agent)
     return best;
 }
 
+/* What waits and the agent could take goes to whom the queue's strategy chooses. */
+static void drain(struct naive *naive, u32 agent, u32 not)
+{
+    for (u32 id; (id = first_for(naive, agent, not)) != 0;) give(naive, id, choose(naive, id, 0));
+}
+
 static void route(struct naive *naive, u32 id, u32 not_agent)
 {
     const struct naive_ticket *ticket = &naive->tickets[id];
     if (ticket->no_routing || naive->queues[ticket->queue].strategy == TKD_STRATEGY_CLAIM) return;
     u32 agent = ticket->previous;
-    if (agent == 0 || agent == not_agent || !eligible(naive, agent, ticket)) agent = choose(naive, id, not_agent);
+    if (agent == 0 || agent == not_agent || !eligible(naive, agent, ticket)) {
+        agent = choose(naive, id, not_agent);
+        u32 owed = agent == 0 ? 0 : first_for(naive, agent, id);
+        if (owed != 0 && before(naive, owed, id)) { /* somebody gave it back, and it waits since */
+            drain(naive, agent, id);
+            agent = choose(naive, id, not_agent);
+        }
+    }
     if (agent != 0) give(naive, id, agent);
 }
 

@@ -223,7 +223,8 @@ static void attached(struct client *client, u64 next_seq)
 {
     u32 known = 0;
     while (known < client->outstanding_count && client->outstanding[known].seq < next_seq) known++;
-    if (next_seq > client->next_seq) violation("session %llx is ahead of its client", (unsigned long long)client->session);
+    if (next_seq > client->next_seq)
+        violation("session %llx is ahead of its client", (unsigned long long)client->session);
     if (client->outstanding_count == 0 && next_seq != client->next_seq)
         violation("session %llx has lost what was acknowledged", (unsigned long long)client->session);
     if (client->outstanding_count > 0 && next_seq < client->outstanding[0].seq)
@@ -263,7 +264,8 @@ static void work_new(struct client *client)
     request_records(client, op);
     const struct tkd_frame *sealed = request_seal(&clients->request);
     struct outstanding *next = &client->outstanding[client->outstanding_count++];
-    *next = (struct outstanding){.seq = client->next_seq++, .bytes = sealed->size, .hash = oracle_sent(sealed)};
+    *next =
+        (struct outstanding){.seq = client->next_seq++, .bytes = sealed->size, .hash = oracle_sent(sealed)};
     next->frame = world_alloc(sealed->size);
     memcpy(next->frame, sealed, sealed->size);
     push(client, sealed, sealed->size);
@@ -280,8 +282,10 @@ static void query(struct client *client)
 {
     u16 op = request_random_query();
     request_begin(&clients->request, op, ++client->control_seq);
-    if (tkd_op_info(op)->request == TKD_RECORD_empty) request_add(&clients->request, &(struct tkd_empty){0}, NULL);
-    else request_add_random(&clients->request, clients->tickets, 20);
+    if (tkd_op_info(op)->request == TKD_RECORD_empty)
+        request_add(&clients->request, &(struct tkd_empty){0}, NULL);
+    else
+        request_add_random(&clients->request, clients->tickets, 20);
     push_sealed(client);
 }
 
@@ -326,7 +330,8 @@ static void acknowledged(struct client *client, u32 at, const struct tkd_frame *
             clients->tickets = max_u64(clients->tickets, results[i].id);
     }
     oracle_acknowledged(taken.hash, results, bytes);
-    for (u32 i = at + 1; i < client->outstanding_count; i++) client->outstanding[i - 1] = client->outstanding[i];
+    for (u32 i = at + 1; i < client->outstanding_count; i++)
+        client->outstanding[i - 1] = client->outstanding[i];
     client->outstanding[--client->outstanding_count].frame = NULL;
     struct done *done = &client->recent[client->recent_next++ % RECENT];
     world_free(done->frame);
@@ -360,8 +365,8 @@ static void session_lost(struct client *client)
 
 static bool to_retry(u32 status)
 {
-    return tkd_status_info(status)->class == TKD_STATUS_retry || status == TKD_SEQUENCE_GAP || status == TKD_FENCED ||
-           status == TKD_HELLO_FIRST;
+    return tkd_status_info(status)->class == TKD_STATUS_retry || status == TKD_SEQUENCE_GAP ||
+           status == TKD_FENCED || status == TKD_HELLO_FIRST;
 }
 
 static void answer_command(struct client *client, const struct tkd_frame *frame)
@@ -386,7 +391,8 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
             tkd_status_info(frame->status)->name);
         disconnect(client);
     } else {
-        violation("seq %llu was refused: %s", (unsigned long long)frame->seq, tkd_status_info(frame->status)->name);
+        violation("seq %llu was refused: %s", (unsigned long long)frame->seq,
+                  tkd_status_info(frame->status)->name);
     }
 }
 
@@ -428,9 +434,12 @@ static void answer_worker(struct client *client, const struct tkd_frame *frame)
 {
     switch (frame->op) {
     case TKD_OP_HELLO:
-        if (frame->status != TKD_OK) disconnect(client);
-        else if (client->session == 0 || client->halted || chance(1, 10)) session_register(client);
-        else session_attach(client);
+        if (frame->status != TKD_OK)
+            disconnect(client);
+        else if (client->session == 0 || client->halted || chance(1, 10))
+            session_register(client);
+        else
+            session_attach(client);
         return;
     case TKD_OP_REGISTER:
         answer_session(client, frame);
@@ -470,7 +479,8 @@ static void answer_subscriber(struct client *client, const struct tkd_frame *fra
         subscriber_events(client, frame);
     } else {
         if (frame->op == TKD_OP_SUBSCRIBE && frame->status == TKD_BAD_VALUE)
-            violation("events up to %llu were shown and are gone", (unsigned long long)client->event_next - 1);
+            violation("events up to %llu were shown and are gone",
+                      (unsigned long long)client->event_next - 1);
         disconnect(client);
     }
 }
@@ -540,9 +550,12 @@ static void other(struct client *client)
 static void answer(struct client *client, const struct tkd_frame *frame)
 {
     client->answered++;
-    if (client->kind == CLIENT_WORKER) answer_worker(client, frame);
-    else if (client->kind == CLIENT_SUBSCRIBER) answer_subscriber(client, frame);
-    else answer_other(client, frame);
+    if (client->kind == CLIENT_WORKER)
+        answer_worker(client, frame);
+    else if (client->kind == CLIENT_SUBSCRIBER)
+        answer_subscriber(client, frame);
+    else
+        answer_other(client, frame);
 }
 
 static void check(const struct tkd_frame *frame)
@@ -594,7 +607,8 @@ static void receive(struct client *client)
 static void run(struct client *client)
 {
     client->next_ns = U64_NONE;
-    if (world->healed && client->kind >= CLIENT_CASUAL) { /* they make room for those who have work to finish */
+    if (world->healed &&
+        client->kind >= CLIENT_CASUAL) { /* they make room for those who have work to finish */
         if (client->socket != 0) disconnect(client);
         client->next_ns = U64_NONE;
         return;
@@ -608,8 +622,10 @@ static void run(struct client *client)
     receive(client);
     if (client->socket == 0) return;
     if (client->phase == PHASE_READY) {
-        if (client->kind == CLIENT_WORKER) work(client);
-        else if (client->kind != CLIENT_SUBSCRIBER) other(client);
+        if (client->kind == CLIENT_WORKER)
+            work(client);
+        else if (client->kind != CLIENT_SUBSCRIBER)
+            other(client);
     } else if (client->next_ns == U64_NONE) {
         act_at(client, world->now_ns + 10 * SECOND_NS); /* for the answer that opens it */
     }
@@ -653,7 +669,8 @@ void clients_report(void)
     static const char *const kinds[] = {"", "worker", "subscriber", "casual", "deaf", "garbage"};
     for (u32 i = 0; i < clients->count; i++) {
         const struct client *client = &clients->items[i];
-        fprintf(stderr, "  %-10s %u phase %u socket %u session %llx outstanding %u answered %llu event %llu\n",
+        fprintf(stderr,
+                "  %-10s %u phase %u socket %u session %llx outstanding %u answered %llu event %llu\n",
                 kinds[client->kind], i, client->phase, client->socket, (unsigned long long)client->session,
                 client->outstanding_count, (unsigned long long)client->answered,
                 (unsigned long long)client->event_next - 1);

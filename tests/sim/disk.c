@@ -69,6 +69,7 @@ struct damage {
     char path[PATH_BYTES];
     u8 before[4096];
     u32 bytes;
+    bool earlier; /* there was some that did no harm then, and may now be found too */
 };
 
 struct disk {
@@ -173,15 +174,18 @@ static void journal_add(enum journal_kind kind, const char *path, const char *to
 static bool inside(const char *path, const char *directory)
 {
     u64 bytes = strlen(directory);
-    return strncmp(path, directory, bytes) == 0 && path[bytes] == '/' && strchr(path + bytes + 1, '/') == NULL;
+    return strncmp(path, directory, bytes) == 0 && path[bytes] == '/' &&
+           strchr(path + bytes + 1, '/') == NULL;
 }
 
 static void directory_sync(const char *path)
 {
     u32 kept = 0;
     for (u32 i = 0; i < disk->journal_count; i++) {
-        if (inside(disk->journal[i].path, path)) journal_apply(&disk->durable, &disk->journal[i]);
-        else disk->journal[kept++] = disk->journal[i];
+        if (inside(disk->journal[i].path, path))
+            journal_apply(&disk->durable, &disk->journal[i]);
+        else
+            disk->journal[kept++] = disk->journal[i];
     }
     disk->journal_count = kept;
 }
@@ -251,6 +255,12 @@ static void sectors_dirty(struct inode *inode, u64 offset, u64 bytes, const u8 *
     memset(inode->dirty + offset / SECTOR, 1, bytes / SECTOR);
 }
 
+static void sectors_clean(struct inode *inode, u64 offset, u64 bytes)
+{
+    memcpy(inode->durable + offset, inode->cache + offset, bytes);
+    memset(inode->dirty + offset / SECTOR, 0, bytes / SECTOR);
+}
+
 static void sectors_settle(struct inode *inode)
 {
     for (u64 i = 0; i < inode->bytes_max / SECTOR; i++) {
@@ -285,7 +295,9 @@ static void last_write_note(const struct disk_write *write)
     disk->last_bytes = write->bytes;
 }
 
-static void write_torn(const struct disk_write *write)
+/* What has arrived of a write that was not finished; on the disk when power is lost or the disk failed, else
+ * only where a reader sees it. */
+static void write_torn(const struct disk_write *write, bool on_disk)
 {
     struct inode *inode = &disk->inodes[write->inode];
     u64 keep = chance_below(5), unit = world->plan.sector_bytes;
@@ -296,8 +308,8 @@ static void write_torn(const struct disk_write *write)
             whole = false;
             continue;
         }
-        memcpy(inode->durable + write->offset + at, write->data + at, unit);
-        memcpy(inode->cache + write->offset + at, write->data + at, unit);
+        sectors_dirty(inode, write->offset + at, unit, write->data + at);
+        if (on_disk) sectors_clean(inode, write->offset + at, unit);
     }
     if (write->durable && whole) last_write_note(write);
 }
@@ -321,7 +333,7 @@ static void power_loss(void)
 
 void disk_crash(bool power)
 {
-    for (struct disk_write *write = disk->writes; write != NULL; write = write->next) write_torn(write);
+    for (struct disk_write *write = disk->writes; write != NULL; write = write->next) write_torn(write, power);
     writes_drop();
     if (power) power_loss();
     memset(disk->fds, 0, sizeof disk->fds);
@@ -347,7 +359,8 @@ bool disk_damage(void)
     u64 offset = chance_below(inode->bytes / SECTOR) * SECTOR;
     if (chance(1, 2)) offset = chance_below(min_u64(inode->bytes / SECTOR, 16)) * SECTOR;
     if (!damage_suits(name->inode, offset)) return false;
-    *damage = (struct damage){.there = true, .inode = name->inode, .offset = offset, .bytes = SECTOR};
+    *damage = (struct damage){
+        .there = true, .inode = name->inode, .offset = offset, .bytes = SECTOR, .earlier = damage->earlier};
     snprintf(damage->path, PATH_BYTES, "%s", name->path);
     memcpy(damage->before, inode->cache + offset, SECTOR);
     u64 from = chance_below(inode->bytes / SECTOR) * SECTOR;
@@ -363,6 +376,7 @@ bool disk_damage(void)
     }
     memcpy(inode->durable + offset, inode->cache + offset, SECTOR);
     if (memcmp(damage->before, inode->cache + offset, SECTOR) == 0) damage->there = false;
+    say("damaged: %s at %llu", damage->path, (unsigned long long)offset);
     return damage->there;
 }
 
@@ -371,10 +385,14 @@ bool disk_damaged(void) { return disk->damage.there; }
 bool disk_damage_named(const char *error)
 {
     const char *name = strrchr(disk->damage.path, '/') + 1;
-    return strstr(error, name) != NULL;
+    return strstr(error, disk->damage.earlier ? ".log" : name) != NULL;
 }
 
-void disk_damage_forget(void) { disk->damage.there = false; }
+void disk_damage_forget(void)
+{
+    disk->damage.earlier = disk->damage.earlier || disk->damage.there;
+    disk->damage.there = false;
+}
 
 void disk_damage_undo(void)
 {
@@ -455,16 +473,16 @@ i32 disk_write_end(struct disk_write *write)
 {
     struct inode *inode = &disk->inodes[write->inode];
     i32 result = (i32)write->bytes;
-    if (memcmp(write->data, write->buffer, write->bytes) != 0) violation("a buffer changed while it was written");
+    if (memcmp(write->data, write->buffer, write->bytes) != 0)
+        violation("a buffer changed while it was written");
     if (fault(FAULT_WRITE_ERROR, 1, 400)) {
-        write_torn(write);
+        write_torn(write, true);
         world->errors_expected = true;
         result = write->durable && chance(1, 4) ? -ENOSPC : -EIO;
     } else {
         sectors_dirty(inode, write->offset, write->bytes, write->data);
         if (write->durable) {
-            memcpy(inode->durable + write->offset, write->data, write->bytes);
-            memset(inode->dirty + write->offset / SECTOR, 0, write->bytes / SECTOR);
+            sectors_clean(inode, write->offset, write->bytes);
             last_write_note(write);
         }
     }
@@ -479,8 +497,10 @@ static i32 inode_sync(struct inode *inode, u32 number)
         if (!inode->directory) sectors_gamble(inode); /* the rest is lost, though a reader still sees it */
         return -EIO;
     }
-    if (inode->directory) directory_sync(path_of(number));
-    else sectors_settle(inode);
+    if (inode->directory)
+        directory_sync(path_of(number));
+    else
+        sectors_settle(inode);
     return 0;
 }
 
@@ -653,7 +673,8 @@ i32 file_names(const char *directory, file_name_fn *fn, void *owner)
 
 void *file_buffer(u64 bytes)
 {
-    void *buffer = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *buffer =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(buffer != MAP_FAILED);
     process_memory_add(buffer, bytes);
     return buffer;

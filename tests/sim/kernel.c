@@ -19,7 +19,16 @@
 #define WALL_START_MS 1700000000000ull
 #define REAP_MAX      32u
 
-enum kind { KIND_ACCEPT = 1, KIND_RECEIVE, KIND_SEND, KIND_CLOSE, KIND_SIGNAL, KIND_WRITE, KIND_SYNC, KIND_TIMEOUT };
+enum kind {
+    KIND_ACCEPT = 1,
+    KIND_RECEIVE,
+    KIND_SEND,
+    KIND_CLOSE,
+    KIND_SIGNAL,
+    KIND_WRITE,
+    KIND_SYNC,
+    KIND_TIMEOUT
+};
 
 struct pending {
     struct io_op *op;
@@ -89,8 +98,10 @@ void kernel_crash(void)
         if (!socket->used) continue;
         socket->server_open = false;
         if (chance(1, 2)) socket->out.used = (u32)chance_below((u64)socket->out.used + 1);
-        if (!socket->client_open) socket_free(socket);
-        else clients_wake(i, world->now_ns + 1);
+        if (!socket->client_open)
+            socket_free(socket);
+        else
+            clients_wake(i, world->now_ns + 1);
     }
 }
 
@@ -217,7 +228,8 @@ static u64 disk_due_ns(u64 about_ns)
     return max_u64(due_ns, world->stuck_until_ns);
 }
 
-void io_write(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes, u64 offset, bool durable)
+void io_write(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes, u64 offset,
+              bool durable)
 {
     (void)io;
     ASSERT((uintptr_t)buffer % 4096 == 0 && bytes > 0);
@@ -345,8 +357,10 @@ static i32 close_end(i32 fd)
 {
     struct socket *socket = socket_of(fd);
     socket->server_open = false;
-    if (!socket->client_open) socket_free(socket);
-    else clients_wake((u32)(fd - FD_SOCKET), world->now_ns);
+    if (!socket->client_open)
+        socket_free(socket);
+    else
+        clients_wake((u32)(fd - FD_SOCKET), world->now_ns);
     return 0;
 }
 
@@ -435,7 +449,10 @@ u32 io_run(struct io *io, bool wait)
 
 /* ---- clock.h ---- */
 
-u64 clock_wall_ms(void) { return (u64)((i64)(WALL_START_MS + world->now_ns / MS_NS) + world->wall_offset_ms); }
+u64 clock_wall_ms(void)
+{
+    return (u64)((i64)(WALL_START_MS + world->now_ns / MS_NS) + world->wall_offset_ms);
+}
 
 u64 clock_monotonic_ns(void)
 {
@@ -467,8 +484,10 @@ static void listener_end(void)
         struct socket *socket = &kernel->sockets[i];
         if (!socket->used || socket->accepted) continue;
         socket->server_open = false;
-        if (!socket->client_open) socket_free(socket);
-        else clients_wake(i, world->now_ns);
+        if (!socket->client_open)
+            socket_free(socket);
+        else
+            clients_wake(i, world->now_ns);
     }
 }
 
@@ -513,7 +532,8 @@ void *host_reserve(u64 bytes, char *error, u32 error_bytes)
 {
     (void)error;
     (void)error_bytes;
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(memory != MAP_FAILED);
     process_memory_add(memory, bytes);
     return memory;

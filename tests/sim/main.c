@@ -110,8 +110,9 @@ static void serve_start(void)
     struct recovery *recovery = &process.recovery;
     process.checkpoint = checkpoint_create(recovery->state, recovery->wal, recovery->store, process.io,
                                            &recovery->root, &checkpoint);
-    i32 result = server_create(&process.server, &config, process.io, host_signals(), recovery->state,
-                               recovery->wal, recovery->store, process.checkpoint, process.error, ERROR_BYTES);
+    i32 result =
+        server_create(&process.server, &config, process.io, host_signals(), recovery->state, recovery->wal,
+                      recovery->store, process.checkpoint, process.error, ERROR_BYTES);
     ASSERT(result == 0 && process.checkpoint != NULL);
 }
 
@@ -146,8 +147,10 @@ static enum end process_run(void)
     world->crash_in =
         world->plan.faults[FAULT_CRASH] && !world->healed ? 1 + chance_below(world->plan.crash_steps * 2) : 0;
     enum end end;
-    if (setjmp(world->crashed) == 0) end = live();
-    else end = END_CRASHED;
+    if (setjmp(world->crashed) == 0)
+        end = live();
+    else
+        end = END_CRASHED;
     world->running = false;
     return end;
 }
@@ -163,7 +166,8 @@ static void process_bury(enum end end)
     store_crash();
     disk_crash(end == END_CRASHED && world->power_lost);
     process_memory_drop();
-    if (world->plan.faults[FAULT_DAMAGE] && !world->healed && !disk_damaged() && chance(1, 4) && disk_damage())
+    if (world->plan.faults[FAULT_DAMAGE] && !world->healed && !disk_damaged() && chance(1, 4) &&
+        disk_damage())
         fault_count(FAULT_DAMAGE);
 }
 
@@ -242,6 +246,7 @@ static u64 seed_run(u64 seed, struct tally *tally, bool verbose)
             violation("the process ended after the last fault");
         process_bury(end);
         world->now_ns += some_ns(2 * SECOND_NS);
+        if (!world->healed && world->now_ns >= world->plan.duration_ns) heal(); /* it never got up */
     }
     memset(&process, 0, sizeof process);
     ASSERT(io_create(&process.io, process.error, ERROR_BYTES) == 0);
@@ -280,7 +285,8 @@ static void report(const struct tally *tally)
     printf("%" PRIu64 " starts (%" PRIu64 " more refused), %" PRIu64 " clean stops, %" PRIu64
            " stops by error, %" PRIu64 " digests compared\n",
            tally->boots, tally->refused, tally->clean_stops, tally->failed_stops, tally->digests);
-    printf("%" PRIu64 " commands, %" PRIu64 " acknowledged, %" PRIu64 " events shown, %" PRIu64 " connections\n",
+    printf("%" PRIu64 " commands, %" PRIu64 " acknowledged, %" PRIu64 " events shown, %" PRIu64
+           " connections\n",
            tally->commands, tally->acknowledged, tally->events, tally->connections);
     for (u32 i = 0; i < FAULTS_COUNT; i++) printf("%10" PRIu64 "  %s\n", tally->faults[i], fault_names[i]);
     report_marks();

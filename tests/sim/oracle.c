@@ -32,7 +32,7 @@ struct oracle {
     u64 capacity;
     struct sent *sent;
     u32 sent_count;
-    u64 told_op; /* the newest op that anybody was shown something of */
+    u64 told_op;       /* the newest op that anybody was shown something of */
     u64 *event_hashes; /* seq - 1, as the replay raises them */
     u64 event_count;
     u64 event_capacity;
@@ -123,7 +123,8 @@ static void live(const struct command *command)
         oracle->entries = world_grow(oracle->entries, oracle->capacity * sizeof *oracle->entries);
     }
     struct entry *entry = &oracle->entries[oracle->count++];
-    *entry = (struct entry){.frame = world_alloc(frame->size), .time_ms = command->time_ms, .frame_hash = hash};
+    *entry =
+        (struct entry){.frame = world_alloc(frame->size), .time_ms = command->time_ms, .frame_hash = hash};
     memcpy(entry->frame, frame, frame->size);
 }
 
@@ -136,10 +137,13 @@ static void replayed(const struct command *command)
 
 u32 __wrap_state_apply(struct state *state, const struct command *command, void *results)
 {
-    if (command->op > oracle->count + 1) violation("op %llu is out of order", (unsigned long long)command->op);
+    if (command->op > oracle->count + 1)
+        violation("op %llu is out of order", (unsigned long long)command->op);
     bool known = command->op <= oracle->count;
-    if (known) replayed(command);
-    else live(command);
+    if (known)
+        replayed(command);
+    else
+        live(command);
     trace_add(command->op ^ command->time_ms << 20);
     u32 bytes = __real_state_apply(state, command, results);
     u64 hash = bytes == 0 ? 0 : hash64(results, bytes, 2);
@@ -191,10 +195,10 @@ static void event_raised(const struct tkd_event *event)
 
 /* ---- The replay from scratch ---- */
 
-static void shadow_create(u64 store_id)
+static void shadow_create(u64 secret)
 {
     char error[256];
-    oracle->config.store_id = store_id;
+    oracle->config.secret = secret;
     oracle->memory_bytes = state_bytes(&oracle->config);
     oracle->memory = mmap(NULL, oracle->memory_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -218,7 +222,8 @@ static void shadow_apply(u64 op)
     struct command command = {.op = op, .time_ms = entry->time_ms, .frame = entry->frame};
     u32 bytes = __real_state_apply(shadow, &command, oracle->results);
     u64 hash = bytes == 0 ? 0 : hash64(oracle->results, bytes, 2);
-    if (hash != entry->results_hash) violation("op %llu: another answer from scratch", (unsigned long long)op);
+    if (hash != entry->results_hash)
+        violation("op %llu: another answer from scratch", (unsigned long long)op);
     for (u64 seq = first; seq < log->seq_next; seq++) event_raised(event_at(log, seq));
     event_stored(log, log->seq_next - 1);
 }
@@ -237,7 +242,8 @@ static void events_compare(const struct recovery *recovery)
     static u8 buffer[TKD_FRAME_BYTES_MAX];
     const struct event_log *log = state_events_read(recovery->state);
     u64 last;
-    if (log->seq_next - 1 != oracle->event_count) violation("the recovered desk has another number of events");
+    if (log->seq_next - 1 != oracle->event_count)
+        violation("the recovered desk has another number of events");
     ASSERT(store_event_last(recovery->store, &last) == 0);
     for (u64 seq = 1; seq <= oracle->event_count; seq++) {
         const struct tkd_event *event = event_at(log, seq);
@@ -252,7 +258,7 @@ static void events_compare(const struct recovery *recovery)
 void oracle_recovered(const struct recovery *recovery)
 {
     u64 op = state_op(recovery->state);
-    if (!oracle->has_shadow) shadow_create(recovery->root.store_id);
+    if (!oracle->has_shadow) shadow_create(recovery->root.secret);
     if (op > oracle->count) violation("the desk recovered commands that never were");
     if (op < oracle->told_op)
         violation("op %llu was told of, but only %llu are left", (unsigned long long)oracle->told_op,

@@ -55,7 +55,8 @@ static bool ends_with(const char *text, const char *end)
 /* By the member's name; what has none of its own is small. */
 static u64 some_number(const char *name, u64 tickets)
 {
-    static const char *const seldom[] = {"version", "expected_version", "retired", "no_routing", "actor", "order"};
+    static const char *const seldom[] = {"version", "expected_version", "retired", "no_routing", "actor",
+                                         "order"};
     for (u32 i = 0; i < ARRAY_COUNT(seldom); i++) {
         if (strcmp(name, seldom[i]) == 0) return chance(1, 20) ? chance_below(4) : 0;
     }
@@ -63,7 +64,8 @@ static u64 some_number(const char *name, u64 tickets)
     if (strcmp(name, "customer") == 0) return chance(4, 5) ? 0 : chance_below(30);
     if (strcmp(name, "archive_after_ms") == 0) return chance(1, 4) ? 0 : chance_below(4 * HOUR_MS);
     if (strcmp(name, "cursor") == 0) return chance(9, 10) ? 0 : chance_below(1000);
-    if (ends_with(name, "_ms")) return chance(1, 3) ? 0 : 1 + chance_below(chance(1, 2) ? 60000 : 2 * HOUR_MS);
+    if (ends_with(name, "_ms"))
+        return chance(1, 3) ? 0 : 1 + chance_below(chance(1, 2) ? 60000 : 2 * HOUR_MS);
     if (strncmp(name, "states", 6) == 0) return chance(1, 2) ? 0 : chance_below(64) << 1;
     if (strcmp(name, "priorities") == 0) return chance(1, 2) ? 0 : chance_below(16) << 1;
     if (strcmp(name, "yellow_percent") == 0) return chance_below(chance(1, 30) ? 103 : 101);
@@ -98,11 +100,15 @@ static u32 some_text(char *to, const struct tkd_field *field, u32 text_bytes)
         memcpy(to, ids, count * 2);
         return count * 2;
     }
-    if (strcmp(field->name, "address") == 0) return chance(1, 40) ? 0 : (u32)sprintf(to, "c%u", (u32)chance_below(30));
-    if (strcmp(field->name, "key") == 0) return chance(2, 3) ? 0 : (u32)sprintf(to, "k%u", (u32)chance_below(400));
+    if (strcmp(field->name, "address") == 0)
+        return chance(1, 40) ? 0 : (u32)sprintf(to, "c%u", (u32)chance_below(30));
+    if (strcmp(field->name, "key") == 0)
+        return chance(2, 3) ? 0 : (u32)sprintf(to, "k%u", (u32)chance_below(400));
     if (strcmp(field->name, "receiver") == 0) return chance(1, 2) ? 0 : (u32)sprintf(to, "desk");
-    if (strcmp(field->name, "tag") == 0) return chance(2, 3) ? 0 : (u32)sprintf(to, "text %u", (u32)chance_below(10));
-    if (strcmp(field->name, "text") == 0 && chance(1, 2)) return (u32)sprintf(to, "text %u", (u32)chance_below(10));
+    if (strcmp(field->name, "tag") == 0)
+        return chance(2, 3) ? 0 : (u32)sprintf(to, "text %u", (u32)chance_below(10));
+    if (strcmp(field->name, "text") == 0 && chance(1, 2))
+        return (u32)sprintf(to, "text %u", (u32)chance_below(10));
     bytes = (u32)chance_below(chance(1, 10) ? most + 1 : most / 8 + 1);
     for (u32 i = 0; i < bytes; i++) to[i] = letters[chance_below(sizeof letters - 1)];
     return bytes;
@@ -140,7 +146,8 @@ static u16 some_kind(u16 op)
         if (chance(1, 4)) return (u16)(TKD_VERB_RESOLVE + chance_below(2));
         return (u16)(1 + chance_below(TKD_VERB_END - 1));
     }
-    if (op == TKD_OP_CATALOG_APPLY || op == TKD_OP_CATALOG_READ) return (u16)(1 + chance_below(TKD_KIND_END - 1));
+    if (op == TKD_OP_CATALOG_APPLY || op == TKD_OP_CATALOG_READ)
+        return (u16)(1 + chance_below(TKD_KIND_END - 1));
     return 0;
 }
 

@@ -144,8 +144,8 @@ static i32 run_chunks(struct store *store, const struct store_job *job)
 {
     if (store->snapshot_op != job->root.op) {
         if (store->snapshot_op != 0 || job->root.op <= stored->root.op)
-            violation("rows of op %llu while a snapshot of op %llu is unfinished", (unsigned long long)job->root.op,
-                      (unsigned long long)store->snapshot_op);
+            violation("rows of op %llu while a snapshot of op %llu is unfinished",
+                      (unsigned long long)job->root.op, (unsigned long long)store->snapshot_op);
         store->snapshot_op = job->root.op;
         store->staged = world_alloc(sizeof *store->staged);
     }
@@ -165,7 +165,8 @@ static i32 run_events(struct store *store, const struct store_job *job)
         const struct tkd_event *event = (const void *)((const u8 *)job->data + at);
         u64 last = stored->events.count + store->staged_events.count;
         if (event->seq > last + 1)
-            violation("event %llu follows %llu in the store", (unsigned long long)event->seq, (unsigned long long)last);
+            violation("event %llu follows %llu in the store", (unsigned long long)event->seq,
+                      (unsigned long long)last);
         if (event->seq == last + 1) event_put(&store->staged_events, event);
         at += event->size;
     }
@@ -239,7 +240,8 @@ u32 store_step(void)
     struct store *store = open_store;
     if (store == NULL || store->first == NULL || store->due_ns > world->now_ns) return 0;
     struct store_job *job = store->first;
-    if ((i32)(job_hash(job) & 0x7fffffff) != job->result) violation("a buffer changed while the store had it");
+    if ((i32)(job_hash(job) & 0x7fffffff) != job->result)
+        violation("a buffer changed while the store had it");
     crash_step(); /* before it is done ... */
     i32 result = job_run(store, job);
     trace_add((u64)job->kind << 16 ^ (u64)(u32)result ^ world->now_ns);
@@ -305,7 +307,8 @@ i32 store_chunks_each(struct store *store, store_chunk_fn *fn, void *owner, char
         if (!chunk->used || chunk->data == NULL) continue;
         if (fault(FAULT_READ_ERROR, 1, 5000)) {
             world->errors_expected = true;
-            snprintf(error, error_bytes, "the store is damaged: chunk %u of table %u", chunk->chunk, chunk->table);
+            snprintf(error, error_bytes, "the store is damaged: chunk %u of table %u", chunk->chunk,
+                     chunk->table);
             return -EIO;
         }
         i32 result = fn(owner, chunk->table, chunk->chunk, chunk->data, chunk->bytes);

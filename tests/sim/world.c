@@ -193,11 +193,14 @@ static void disk_fault(void)
     u64 for_ns = some_ns(10 * SECOND_NS);
     switch (chance_below(4)) {
     case 0:
-        if (world->disk_full) world->disk_full = false;
-        else world->disk_full = fault(FAULT_DISK_FULL, 1, 1);
+        if (world->disk_full)
+            world->disk_full = false;
+        else
+            world->disk_full = fault(FAULT_DISK_FULL, 1, 1);
         return;
     case 1:
-        world->slow_factor = world->slow_factor == 1 && fault(FAULT_DISK_SLOW, 1, 1) ? 1 + chance_below(500) : 1;
+        world->slow_factor =
+            world->slow_factor == 1 && fault(FAULT_DISK_SLOW, 1, 1) ? 1 + chance_below(500) : 1;
         return;
     case 2:
         if (fault(FAULT_DISK_STUCK, 1, 1)) world->stuck_until_ns = world->now_ns + for_ns;
@@ -244,7 +247,8 @@ void violation(const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     fflush(stdout);
-    fprintf(stderr, "seed %llu, %.6f s: VIOLATION: ", (unsigned long long)world->seed, (double)world->now_ns / 1e9);
+    fprintf(stderr, "seed %llu, %.6f s: VIOLATION: ", (unsigned long long)world->seed,
+            (double)world->now_ns / 1e9);
     vfprintf(stderr, format, arguments);
     fprintf(stderr, "\nrepeat it with: make sim SEED=%llu\n", (unsigned long long)world->seed);
     va_end(arguments);

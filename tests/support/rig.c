@@ -24,7 +24,7 @@ static struct rig *rig_with_budget(u64 memory_bytes)
 {
     struct rig *rig = calloc(1, sizeof *rig);
     ASSERT(rig != NULL);
-    rig->config = (struct state_config){.store_id = 7,
+    rig->config = (struct state_config){.secret = 7,
                                         .memory_bytes = memory_bytes,
                                         .event_ring_bytes = (u64)64 << 20,
                                         .virtual_clock = true};

@@ -121,6 +121,26 @@ Test(lifecycle, a_kill_loses_nothing_that_was_answered)
     cr_assert_eq(daemon_end(&first, SIGTERM), 0);
 }
 
+Test(lifecycle, no_mode_loses_an_answer_when_only_the_process_is_killed)
+{
+    static const char *const modes[] = {"off", "interval=1000"};
+    u64 created = 0;
+    for (u32 round = 0; round < 6; round++) {
+        snprintf(line, sizeof(line), "--durability %s", modes[round % 2]);
+        daemon_start(&first, data, line);
+        int fd = wire_open(first.address);
+        if (round == 0) wire_catalog(fd);
+        for (u32 i = 0; i < 50; i++) cr_assert_eq(wire_create(fd, 0, i, "").id, ++created);
+        cr_assert_eq(daemon_end(&first, SIGKILL), 128 + SIGKILL);
+        close(fd);
+    }
+    daemon_start(&first, data, NULL);
+    int fd = wire_open(first.address);
+    cr_assert_eq(wire_create(fd, 0, 0, "").id, created + 1);
+    close(fd);
+    cr_assert_eq(daemon_end(&first, SIGTERM), 0);
+}
+
 Test(lifecycle, checkpoint_and_backup_on_demand)
 {
     char copy[9000];

@@ -268,6 +268,7 @@ Test(catalog, reading_what_is_not_there)
     cr_assert_null(catalog_entry_at(rig->state, TKD_KIND_END, 1));
     cr_assert_null(catalog_entry_at(rig->state, TKD_KIND_QUEUE, 0));
     cr_assert_null(catalog_entry_at(rig->state, TKD_KIND_QUEUE, UINT32_MAX));
-    cr_assert_eq(skill_set_of_ids(rig->state, (const u8 *)"\x63\0", 2), U32_NONE);
+    u32 set;
+    cr_assert_eq(skill_set_of_ids(rig->state, (const u8 *)"\x63\0", 2, &set), TKD_UNKNOWN_SKILL);
     rig_destroy(rig);
 }

@@ -223,6 +223,8 @@ Test(checkpoint, a_full_disk_is_seen_before_the_store_is_written)
 
 /* ---- Backups ---- */
 
+static void on_backup(struct checkpoint_request *request, i32 result) { *(i32 *)request->owner = result; }
+
 Test(checkpoint, a_backup_is_a_data_directory)
 {
     script(300, 9);
@@ -248,6 +250,59 @@ Test(checkpoint, a_backup_is_a_data_directory)
     house_kill(&house);
     reopen();
     cr_assert_eq(house_digest(&house), digest_later);
+}
+
+Test(checkpoint, backups_under_load_can_be_started)
+{
+    enum { BACKUPS = 6 };
+    struct checkpoint_request requests[BACKUPS];
+    i32 results[BACKUPS];
+    u32 begun = 0, ended = 0;
+    script(4000, 14);
+    house.checkpointing.event_flush_bytes = 4096;
+    house.checkpointing.slice_us = 1;
+    house_kill(&house);
+    reopen();
+    for (u32 turn = 0; ended < BACKUPS; turn++) {
+        if (begun < BACKUPS && turn >= 100 + begun * 10) { /* before the first one is done */
+            requests[begun] = (struct checkpoint_request){.done = on_backup, .owner = &results[begun]};
+            snprintf(requests[begun].backup, sizeof requests[begun].backup, "copy%u", begun);
+            results[begun] = 1;
+            checkpoint_request(house.checkpoint, &requests[begun++]);
+        }
+        cr_assert(house_feed(&house, rig, 1), "the load must last");
+        house_turn(&house, false);
+        ended = 0;
+        for (u32 i = 0; i < begun; i++) ended += results[i] != 1;
+    }
+    house_close(&house);
+    for (u32 i = 0; i < BACKUPS; i++) {
+        char copy[4096];
+        cr_assert_eq(results[i], 0);
+        cr_assert_eq(file_join(copy, house.backups, requests[i].backup), 0);
+        house.config.data = copy;
+        reopen();
+        cr_assert_geq(state_op(house.recovery.state), requests[i].op);
+        house_check_events(&house);
+        house_close(&house);
+    }
+    house.config.data = house.data;
+    reopen();
+    feed_all(10);
+}
+
+/* Less room than what a copy may take: it is refused, and the desk goes on. */
+Test(checkpoint, a_backup_leaves_the_desk_its_room)
+{
+    script(3, 15);
+    feed_all(10);
+    cr_assert_eq(house_checkpoint(&house, NULL), 0);
+    house.checkpointing.disk_room_bytes = store_disk_room(house.recovery.store) / 2 * 3;
+    house_kill(&house);
+    reopen();
+    cr_assert_eq(house_checkpoint(&house, "sunday"), -ENOSPC);
+    cr_assert_eq(file_exists(house.backups), 0);
+    cr_assert_str_empty(house.failure);
 }
 
 Test(checkpoint, names_of_backups_are_checked)

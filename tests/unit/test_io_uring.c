@@ -176,7 +176,7 @@ Test(io, a_write_beyond_the_limit_is_a_result)
         struct result written;
         struct io_op op = op_for(&written);
         io_write(io, &op, fd, buffer, 8192, 0, true); /* only half of it fits */
-        cr_assert_eq(finish(&written), -EIO);
+        cr_assert_eq(finish(&written), -ENOSPC);
         op = op_for(&written);
         io_write(io, &op, fd, buffer, 8192, 8192, true);
         cr_assert_eq(finish(&written), -EFBIG);

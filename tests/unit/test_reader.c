@@ -98,4 +98,9 @@ Test(reader, nothing_where_nothing_is_wanted)
     cr_assert_eq(page.next, last + 1);
     cr_assert(reader_events(reader, 1, last, 10, buffer, 8, &page), "too little room is no damage");
     cr_assert_eq(page.count, 0);
+    create(200);
+    cr_assert_null(event_at(state_events_read(edge.recovery.state), 1), "the first event has left the ring");
+    cr_assert(reader_events(reader, 1, last, 10, buffer, 8, &page), "nor is it in the store");
+    cr_assert_eq(page.count, 0);
+    cr_assert_eq(page.next, 1);
 }

@@ -157,6 +157,23 @@ Test(recovery, too_small_a_budget_is_explained)
     cr_assert(strstr(house.error, "--memory-budget"), "%s", house.error);
 }
 
+Test(recovery, too_small_a_budget_for_the_replay_is_explained)
+{
+    house_kill(&house);
+    house.checkpointing.log_bytes = 1ull << 30;
+    cr_assert_eq(house_open(&house), 0, "%s", house.error);
+    for (u32 i = 0; i < 20000; i++) rig_create_ticket(rig, 1 + i % 3, 0);
+    fill();
+    u64 digest = house_digest(&house);
+    house_kill(&house);
+    house.config.state.memory_bytes = 1 << 20;
+    expect_refusal(-ENOMEM, "--memory-budget");
+    cr_assert(strstr(house.error, "of the log"), "%s", house.error);
+    house.config.state.memory_bytes = 64 << 20;
+    cr_assert_eq(house_open(&house), 0, "%s", house.error);
+    cr_assert_eq(house_digest(&house), digest);
+}
+
 Test(recovery, replay_makes_room_for_events)
 {
     char store[4096], before[4096];

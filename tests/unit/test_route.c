@@ -256,3 +256,30 @@ Test(route, huge_loads_do_not_wrap)
     cr_assert_eq(rig_holder(rig, rig_create_ticket(rig, 1, 0)), 6);
     rig_destroy(rig);
 }
+
+/* Who gives a ticket back is not offered it again at once; but nobody newer goes before it. */
+Test(route, what_was_given_back_is_not_overtaken)
+{
+    struct rig *rig = rig_create_small();
+    rig_small_desk(rig);
+    rig_presence(rig, 1, TKD_PRESENCE_ONLINE);
+    u64 urgent = rig_create_ticket(rig, 1, TKD_PRIORITY_URGENT);
+    cr_assert_eq(rig_verb(rig, urgent, TKD_VERB_RELEASE, 0, NULL).status, TKD_OK);
+    cr_assert_eq(rig_holder(rig, urgent), 0);
+    u64 low = rig_create_ticket(rig, 1, TKD_PRIORITY_LOW);
+    cr_assert_eq(rig_holder(rig, urgent), 1);
+    cr_assert_eq(rig_holder(rig, low), 1, "there is capacity for both");
+    rig_destroy(rig);
+}
+
+/* A queue that begins to route spreads what waits over its agents, by its strategy. */
+Test(route, a_drain_follows_the_strategy)
+{
+    struct rig *rig = rig_create_small();
+    rig_small_desk(rig);
+    for (u32 agent = 1; agent <= 4; agent++) rig_presence(rig, agent, TKD_PRESENCE_ONLINE);
+    for (u32 i = 0; i < 4; i++) rig_create_ticket(rig, 3, 0);
+    rig_queue(rig, 3, "claims", TKD_STRATEGY_LEAST_LOADED, 0);
+    for (u32 agent = 1; agent <= 4; agent++) cr_assert_eq(rig->state->route.load[agent], 1);
+    rig_destroy(rig);
+}

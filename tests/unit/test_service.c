@@ -40,6 +40,19 @@ Test(service, a_stopping_server_takes_nothing)
     cr_assert_eq(state_op(edge.recovery.state), op);
 }
 
+Test(service, time_does_not_go_backwards_on_the_virtual_clock)
+{
+    edge_close(&edge);
+    edge_open(&edge, true);
+    conn = edge_connect(&edge);
+    edge_turn(&edge, 0);
+    edge_catalog(&edge, conn, 0);
+    edge_create(&edge, conn, 1, 1000000);
+    wire_empty_frame(&frame, TKD_OP_SUMMARY, 8);
+    expect(TKD_OK);
+    cr_assert_eq(edge_answer(conn)->time_ms, 1000000);
+}
+
 Test(service, a_checkpoint_is_answered_when_it_is_done)
 {
     edge_catalog(&edge, conn, 0);

@@ -212,3 +212,40 @@ Test(ticket, replay_gives_the_same_state)
     cr_assert_eq(state_digest(rig->state, true), digest);
     rig_destroy(rig);
 }
+
+Test(ticket, stations_end_before_they_repeat)
+{
+    struct rig *rig = desk();
+    rig->validate = false;
+    u64 id = rig_create_ticket(rig, 1, 0);
+    struct tkd_ticket_update request = {.kind = TKD_VERB_TRANSFER, .ticket = id};
+    u32 status = TKD_OK, transfers = 0;
+    while (status == TKD_OK) {
+        rig_begin(rig, TKD_OP_TICKET_UPDATE);
+        for (u32 i = 0; i < 1000; i++) {
+            request.queue = (u16)(1 + i % 2);
+            rig_add(rig, TKD_RECORD_ticket_update, &request, NULL);
+        }
+        cr_assert_eq(rig_run(rig), TKD_OK);
+        for (u32 i = 0; i < 1000 && status == TKD_OK; i++) {
+            status = rig->results[i].status;
+            transfers += status == TKD_OK;
+        }
+    }
+    cr_assert_eq(status, TKD_BAD_VALUE);
+    cr_assert_eq(transfers, UINT16_MAX - 1);
+    state_validate(rig->state);
+    rig_presence(rig, 1, TKD_PRESENCE_ONLINE);
+    cr_assert_eq(rig_holder(rig, id), 1);
+    state_validate(rig->state);
+    rig_destroy(rig);
+}
+
+Test(ticket, a_retired_channel_does_not_silence_the_customer)
+{
+    struct rig *rig = desk();
+    u64 id = rig_create_ticket(rig, 1, 0);
+    rig_entry(rig, TKD_KIND_CHANNEL, &(struct tkd_catalog_entry){.id = 1, .retired = 1}, "mail", NULL, NULL);
+    cr_assert_eq(rig_verb(rig, id, TKD_VERB_MESSAGE, 0, "hello?").status, TKD_OK);
+    rig_destroy(rig);
+}

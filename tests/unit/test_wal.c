@@ -186,8 +186,9 @@ static void mode_writes_and_replays(enum wal_durability mode)
     reopen_expecting(0, 0);
     wal_append(log_.wal, 1, 10, log_frame(1));
     wal_submit(log_.wal);
-    cr_assert_eq(wal_durable_op(log_.wal), 1); /* replies do not wait */
-    cr_assert_eq(wal_synced_op(log_.wal), 0);
+    cr_assert_eq(wal_durable_op(log_.wal), 0, "still in the memory of the process");
+    while (wal_durable_op(log_.wal) < 1) io_run(log_.io, true);
+    cr_assert_eq(wal_synced_op(log_.wal), 0, "replies do not wait for the disk");
     cr_assert_eq(log_.durable_calls, 1);
     log_write_until(&log_, 800, 20);
     wal_sync(log_.wal);
@@ -209,6 +210,15 @@ Test(wal, interval_syncs_by_itself)
 }
 
 Test(wal, off_mode) { mode_writes_and_replays(WAL_OFF); }
+
+Test(wal, a_close_forgets_what_was_not_submitted)
+{
+    reopen_expecting(0, 0);
+    log_write_until(&log_, 10, 2);
+    wal_append(log_.wal, 11, 110, log_frame(11));
+    log_close(&log_);
+    reopen_expecting(0, 10);
+}
 
 Test(wal, a_full_disk_shows_before_anything_is_applied)
 {

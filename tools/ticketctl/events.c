@@ -102,8 +102,6 @@ static const struct event_form forms[TKD_EVENT_END] = {
     [TKD_EVENT_PRESENCE] = {"{a} is {b}", {{"agent", M_AGENT}, {"presence", M_PRESENCE}}},
     [TKD_EVENT_CUSTOMER] = {"customer {a}[: tier {c}][, name {t}]",
                             {{"customer", M_NUMBER}, {"tier_before", M_TIER}, {"tier", M_TIER}}},
-    [TKD_EVENT_IDENTITY] = {"customer {a} first seen[ by {b}]: {t}",
-                            {{"customer", M_NUMBER}, {"channel", M_CHANNEL}}},
 };
 
 /* ---- Taking an event apart ---- */

@@ -142,7 +142,7 @@ static bool rebuild_desk(struct inspection *inspection, struct rebuild *rebuild)
 static bool verify_desk(struct inspection *inspection, char what[INSPECT_WHAT_BYTES])
 {
     struct state_config config = {
-        .store_id = inspection->root.store_id,
+        .secret = inspection->root.secret,
         .memory_bytes = host_memory_bytes() / 4 * 3,
         .event_ring_bytes = EVENT_RING_BYTES,
         .virtual_clock = inspection->root.virtual_clock != 0,
