@@ -18,7 +18,7 @@ u32 identity_find(const struct state *state, struct hash128 hash)
     for (u64 at = index_seek(&state->identities, hash.high);
          (row = index_candidate(&state->identities, hash.high, &at));) {
         const struct identity *identity = identity_row(state, row);
-        if (identity->hash_low == hash.low && identity->hash_high == hash.high) return (u32)identity->customer;
+        if (hash128_equal(identity->hash, hash)) return (u32)identity->customer;
     }
     return 0;
 }
@@ -36,7 +36,7 @@ u32 customer_create(struct state *state, u32 channel, struct hash128 hash)
     customer->created_ms = state->now_ms;
     u32 at = table_take(&state->tables[TABLE_IDENTITY]);
     *identity_edit(state, at) = (struct identity){
-        .customer = row, .hash_low = hash.low, .hash_high = hash.high, .channel = channel};
+        .customer = row, .hash = hash, .channel = channel};
     index_insert(&state->identities, hash.high, at);
     return row;
 }

@@ -19,8 +19,7 @@ _Static_assert(sizeof(struct customer) == 48, "customer row");
 
 struct identity {
     u64 customer; /* row; non-zero */
-    u64 hash_low;
-    u64 hash_high;
+    struct hash128 hash;
     u64 channel;
 };
 

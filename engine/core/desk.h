@@ -52,7 +52,6 @@ struct desk {
     u64 archived;
 };
 
-/* X(NAME, row struct, rows: a number of what the budget is divided by) */
 enum table_number {
     TABLE_NONE,
     TABLE_DESK,
@@ -115,7 +114,6 @@ struct state {
     u32 policies_count;
     struct tkd_result *results; /* scratch: a reply gathered from its parts */
     u8 *scratch;                /* SCRATCH_BYTES: texts being put together, rows being saved */
-    u64 memory_end;
 };
 
 #define SCRATCH_BYTES (16u << 20)

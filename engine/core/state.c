@@ -234,12 +234,12 @@ static const char *load_indexes(struct state *state)
         const struct ticket_key *key = key_row(state, row);
         if (key->ticket == 0) continue;
         if (!table_used(&state->tables[TABLE_TICKET], (u32)key->ticket)) return "an external key's ticket";
-        index_insert(&state->keys, key->hash_high, row);
+        index_insert(&state->keys, key->hash.high, row);
         state->key_rows[key->ticket] = row;
     }
     for (u32 row = 1; row <= identities->row_last; row++) {
         const struct identity *identity = identity_row(state, row);
-        if (identity->customer != 0) index_insert(&state->identities, identity->hash_high, row);
+        if (identity->customer != 0) index_insert(&state->identities, identity->hash.high, row);
     }
     return NULL;
 }
@@ -455,10 +455,10 @@ static void row_strip(u32 number, void *row)
         customer->last_touch = customer->first_event = 0;
     } else if (number == TABLE_KEY) {
         struct ticket_key *key = row;
-        key->hash_low = key->hash_high = 0; /* seeded by the store */
+        key->hash = (struct hash128){0}; /* seeded by the store */
     } else if (number == TABLE_IDENTITY) {
         struct identity *identity = row;
-        identity->hash_low = identity->hash_high = 0;
+        identity->hash = (struct hash128){0};
     }
 }
 

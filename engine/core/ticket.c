@@ -84,7 +84,7 @@ static u32 key_find(const struct state *state, struct hash128 hash)
     u32 row;
     for (u64 at = index_seek(&state->keys, hash.high); (row = index_candidate(&state->keys, hash.high, &at));) {
         const struct ticket_key *key = key_row(state, row);
-        if (key->hash_low == hash.low && key->hash_high == hash.high) return (u32)key->ticket;
+        if (hash128_equal(key->hash, hash)) return (u32)key->ticket;
     }
     return 0;
 }
@@ -133,8 +133,9 @@ static bool place_waits(const struct place *place) { return place->task != 0 && 
 static void ticket_settle(struct state *state, u32 row, const struct place *before, u32 released_by)
 {
     struct place after = place_of(state, ticket_row(state, row));
-    bool moved = before->station != after.station || before->priority != after.priority ||
-                 before->skill_set != after.skill_set;
+    bool routes = !(ticket_row(state, row)->flags & TICKET_NO_ROUTING);
+    bool moved = before->station != after.station ||
+                 (routes && (before->priority != after.priority || before->skill_set != after.skill_set));
     bool waited = place_waits(before), waits = place_waits(&after);
     bool begins = waits && (!waited || moved);
     bool freed = before->agent != 0 && before->active && (after.agent != before->agent || !after.active);
@@ -223,7 +224,7 @@ static enum tkd_status create_check(const struct state *state, const struct tkd_
 static void create_key(struct state *state, u32 row, struct hash128 hash)
 {
     u32 at = table_take(&state->tables[TABLE_KEY]);
-    *key_edit(state, at) = (struct ticket_key){.ticket = row, .hash_low = hash.low, .hash_high = hash.high};
+    *key_edit(state, at) = (struct ticket_key){.ticket = row, .hash = hash};
     index_insert(&state->keys, hash.high, at);
     state->key_rows[row] = at;
 }
@@ -659,7 +660,7 @@ void ticket_archive(struct state *state, u32 row)
     tags_remove(state, row);
     u32 key = state->key_rows[row];
     if (key != 0) {
-        index_remove(&state->keys, key_row(state, key)->hash_high, key);
+        index_remove(&state->keys, key_row(state, key)->hash.high, key);
         table_give(&state->tables[TABLE_KEY], key);
         state->key_rows[row] = 0;
     }

@@ -62,8 +62,7 @@ _Static_assert(sizeof(struct ticket) == 128, "the hot row is two cache lines");
 /* An external key on its ticket: unique by the hash over channel, receiver and key. */
 struct ticket_key {
     u64 ticket; /* row; non-zero */
-    u64 hash_low;
-    u64 hash_high;
+    struct hash128 hash;
 };
 
 /* A tag on a ticket, in a list. */
