@@ -135,6 +135,12 @@ def replaying(directory):
     check("and nothing is done twice", has(done, 0, "0 lines applied (8 before), 0 refused"), done)
     objects = server.json("replay", "-", text=text)
     check("the sum as JSON", objects[0]["applied_before"] == 8 and objects[0]["refused"] == 0, objects)
+    server.run("agent", "online", "Anna")
+    for key, option, agent in (("m", "--no-routing", None), ("r", "--routing", "Anna")):
+        done = server.run("replay", "-", "--session", key, option, text=create(9000, key))
+        check("replay " + option, has(done, 0, "1 lines applied"), done)
+        ticket = server.json("ticket", "show", "--key", key, "--channel", "web")[0]
+        check("who gets it", ticket["agent"] == agent, ticket)
     server.stop()
 
 

@@ -333,7 +333,8 @@ static void power_loss(void)
 
 void disk_crash(bool power)
 {
-    for (struct disk_write *write = disk->writes; write != NULL; write = write->next) write_torn(write, power);
+    for (struct disk_write *write = disk->writes; write != NULL; write = write->next)
+        write_torn(write, power);
     writes_drop();
     if (power) power_loss();
     memset(disk->fds, 0, sizeof disk->fds);

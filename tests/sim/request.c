@@ -109,7 +109,7 @@ static u32 some_text(char *to, const struct tkd_field *field, u32 text_bytes)
         return chance(2, 3) ? 0 : (u32)sprintf(to, "text %u", (u32)chance_below(10));
     if (strcmp(field->name, "text") == 0 && chance(1, 2))
         return (u32)sprintf(to, "text %u", (u32)chance_below(10));
-    bytes = (u32)chance_below(chance(1, 10) ? most + 1 : most / 8 + 1);
+    bytes = (u32)chance_below(chance(1, 5) ? most + 1 : most / 8 + 1);
     for (u32 i = 0; i < bytes; i++) to[i] = letters[chance_below(sizeof letters - 1)];
     return bytes;
 }

@@ -154,7 +154,8 @@ void plan_draw(struct plan *plan)
     plan->subscribers = (u32)some_between(0, 3);
     plan->others = (u32)some_between(0, 6);
     plan->think_ns = max_u64(plan->duration_ns / some_between(50, 1500), MS_NS);
-    plan->text_bytes = chance(1, 4) ? (u32)some_between(1000, 12000) : (u32)some_between(4, 200);
+    plan->text_bytes = (u32)some_between(4, 200);
+    if (chance(1, 4)) plan->text_bytes = (u32)some_between(1000, chance(1, 2) ? 36000 : 12000);
     plan->crash_steps = some_between(5, chance(1, 2) ? 200 : 20000);
     plan->fault_ns = plan->duration_ns / some_between(2, 60);
     plan->sector_bytes = chance(1, 2) ? 512 : 4096;

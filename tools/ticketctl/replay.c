@@ -243,11 +243,14 @@ static int run_replay(struct ctl *ctl, const struct args *args)
     if (!args_number(args, "batch", TKD_RECORDS_MAX, &batch) ||
         !args_number(args, "window", FRAMES_MAX, &window) || !args_number(args, "wait", 86400, &wait_s))
         return EXIT_USAGE;
+    if (args_flag(args, "routing") && args_flag(args, "no-routing"))
+        return usage_error(args, "--routing and --no-routing exclude each other");
     if (!batch || !window) return usage_error(args, "--batch and --window begin at 1");
     struct replay replay = {
         .ctl = ctl,
         .define = args_flag(args, "define"),
         .keep_going = args_flag(args, "keep-going"),
+        .routing = args_flag(args, "routing"),
         .batch = (u32)batch,
         .window = (u32)window,
         .wait_s = (u32)wait_s,
@@ -268,6 +271,8 @@ static int run_replay(struct ctl *ctl, const struct args *args)
 static const struct option_info options[] = {
     {"define", 'd', NULL, "create queues, agents, categories and channels that the desk does not have"},
     {"keep-going", 'k', NULL, "count lines that are refused or malformed, and go on"},
+    {"no-routing", 0, NULL, "only the log assigns (the default)"},
+    {"routing", 0, NULL, "the desk routes what the log leaves unassigned to agents who are online"},
     {"session", 0, "NAME", "name of the session that remembers how far it came (default: by the first line)"},
     {"batch", 0, "N", "most lines in a frame (default 1000)"},
     {"window", 0, "N", "most frames on their way (default 64)"},
@@ -281,7 +286,7 @@ const struct command command_replay = {
     .summary = "replay a desk log into a server on the virtual clock",
     .about = "Reads a desk log (one JSON object a line: at, key, do, ...; - is standard input) and does what "
              "it says, at "
-             "the times that it says. The desk does not route by itself: the log says who got what.\n\n"
+             "the times that it says. The desk does not route by itself (unless --routing is given): the log says who got what.\n\n"
              "Every line is done exactly once. The server remembers how many lines it has done: after a "
              "crash of either "
              "side the same command goes on behind the last of them.\n\n"

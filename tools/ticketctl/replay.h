@@ -50,6 +50,7 @@ struct replay {
     char session[129];
     bool define;
     bool keep_going;
+    bool routing;
     u32 batch;
     u32 window;
     u32 wait_s;

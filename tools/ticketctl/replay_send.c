@@ -94,7 +94,7 @@ static int add_create(struct replay *replay, const struct replay_item *item)
         .category = small_id(replay, TKD_KIND_CATEGORY, item->category),
         .priority = (u8)item->what.priority,
         .state = TKD_STATE_OPEN,
-        .no_routing = 1,
+        .no_routing = !replay->routing,
     };
     const struct tkd_text none = {NULL, 0}, subject = text_of(item->what.subject);
     bool fits = subject.bytes <= SUBJECT_BYTES_MAX;
