@@ -12,7 +12,8 @@
  *  - nothing that the log has not made durable is ever committed: no event beyond wal_synced_op(), no root
  * beyond it, and a root only with all events up to its op;
  *  - rows take effect with their root, and not before (store.h);
- *  - event_stored() is told only what has been committed.
+ *  - event_stored() is told only what has been committed;
+ *  - a backup is the store as a row checkpoint left it: events up to its root, and none beyond.
  */
 #ifndef DURABLE_CHECKPOINT_H
 #define DURABLE_CHECKPOINT_H

@@ -201,6 +201,15 @@ Test(scan, damage_is_seen_over_segments)
     cr_assert_eq(log_open(&log_, 0), -EIO);
 }
 
+Test(scan, damage_where_the_log_begins_is_named)
+{
+    write_log(300, 10);
+    load(1);
+    image[300] ^= 1;
+    store();
+    expect_damage(1, 0);
+}
+
 Test(scan, a_missing_segment_is_damage)
 {
     write_log(300, 10);
