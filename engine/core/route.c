@@ -149,8 +149,8 @@ static u32 first_for(const struct state *state, u32 agent)
 {
     const struct line *line = &state->line;
     const struct agent *row = agent_row(state, agent);
-    u32 best = 0;
-    for (u32 word = 0; word < QUEUE_WORDS; word++) {
+    u32 best = 0, words = line->queues_count == 0 ? 0 : state->tables[TABLE_QUEUE].row_last / 64 + 1;
+    for (u32 word = 0; word < words; word++) {
         u64 bits = line->queues_waiting[word] & (row->all_queues ? UINT64_MAX : row->queues[word]);
         for (; bits != 0; bits &= bits - 1) {
             u32 queue = word * 64 + bit_lowest(bits);
