@@ -50,6 +50,7 @@ static inline struct link *list_pop(struct link *head)
 static inline void list_append(struct link *head, struct link *from)
 {
     if (list_empty(from)) return;
+    ASSERT(from->next != NULL && from->previous != NULL);
     from->next->previous = head->previous;
     head->previous->next = from->next;
     from->previous->next = head;

@@ -84,7 +84,7 @@ static i32 parse_tcp(const char *text, union address *address, char *error, u32 
 
 static void name_tcp(struct net_listener *listener)
 {
-    union address address;
+    union address address = {0};
     socklen_t bytes = sizeof(address);
     char host[INET6_ADDRSTRLEN] = "?";
     ASSERT(getsockname(listener->fd, &address.any, &bytes) == 0);
