@@ -184,6 +184,7 @@ static bool drain_agent(struct state *state, u32 agent)
         u32 ticket = row->ticket, eligible;
         /* The queue's strategy decides, should another agent be able to take it, too. */
         u32 chosen = route_choose(state, row->queue, row->skill_set, 0, &eligible);
+        ASSERT(chosen != 0); /* at least the agent who is being asked */
         line_remove(state, task);
         route_give(state, task, chosen, eligible, TKD_RULE_FREED_CAPACITY);
         sla_settle(state, ticket);

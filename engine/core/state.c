@@ -306,7 +306,8 @@ static bool updates_have_room(const struct state *state, const struct tkd_frame 
     return table_free(&state->tables[TABLE_LABEL]) >= labels && table_free(&state->tables[TABLE_TASK]) >= tasks;
 }
 
-enum tkd_status state_room(const struct state *state, const struct tkd_frame *frame)
+/* OK, BUSY, DESK_FULL or WINDOW_FULL. */
+static enum tkd_status room_check(const struct state *state, const struct tkd_frame *frame)
 {
     u64 count = frame->count;
     u64 events = count * EVENT_BYTES_PER_RECORD + 2 * (u64)frame->size + DRAIN_MAX * 4 * sizeof(struct tkd_event);
@@ -334,7 +335,7 @@ enum tkd_status state_admit(const struct state *state, const struct tkd_frame *f
     }
     /* Until every ticket is in line with a changed catalog nothing else happens. */
     if (desk_row(state)->sweep_row != 0 && frame->op != TKD_OP_PULSE) return TKD_BUSY;
-    return state_room(state, frame);
+    return room_check(state, frame);
 }
 
 u64 state_due(struct state *state, u64 now_ms)

@@ -56,8 +56,6 @@ struct command {
  * the event ring until the store has taken more. */
 enum tkd_status state_admit(const struct state *state, const struct tkd_frame *frame, const void **reply,
                             u32 *reply_bytes);
-/* The part of it that asks for room only: OK, BUSY, DESK_FULL or WINDOW_FULL. */
-enum tkd_status state_room(const struct state *state, const struct tkd_frame *frame);
 /* Applies one admitted command. Writes count results (16 bytes each) to `results`; returns their bytes. */
 u32 state_apply(struct state *state, const struct command *command, void *results);
 /* Is a PULSE wanted? 0: at once (routing is unfinished). <= now_ms: a deadline at that time has come; PULSE at

@@ -43,13 +43,7 @@ static int touches_print(struct ctl *ctl, const struct tkd_customer_row *custome
     if (code != EXIT_OK) return code;
     if (ctl->form == OUTPUT_TABLE)
         printf("\n%stouches%s\n", color_on(ctl->color, COLOR_BOLD), color_off(ctl->color));
-    struct output *output = event_rows_open(ctl);
-    for (u32 i = 0; i < events.count; i++) {
-        struct event_view view;
-        event_view(events.rows[i], &view);
-        event_rows_add(output, ctl, &view);
-    }
-    output_close(output, NULL);
+    events_print(ctl, &events);
     events_free(&events);
     return EXIT_OK;
 }

@@ -455,6 +455,17 @@ int events_read(struct ctl *ctl, const char *doing, u64 ticket, u64 from, u32 li
     return EXIT_OK;
 }
 
+void events_print(struct ctl *ctl, const struct events *events)
+{
+    struct output *output = event_rows_open(ctl);
+    for (u32 i = 0; i < events->count; i++) {
+        struct event_view view;
+        event_view(events->rows[i], &view);
+        event_rows_add(output, ctl, &view);
+    }
+    output_close(output, NULL);
+}
+
 void events_free(struct events *events)
 {
     for (u32 i = 0; i < events->count; i++) free(events->rows[i]);

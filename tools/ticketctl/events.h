@@ -45,6 +45,8 @@ struct events {
     u32 count;
 };
 int events_read(struct ctl *ctl, const char *doing, u64 ticket, u64 from, u32 limit, struct events *events);
+/* All of them as rows, to stdout. */
+void events_print(struct ctl *ctl, const struct events *events);
 void events_free(struct events *events);
 
 #endif

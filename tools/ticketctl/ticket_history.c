@@ -18,13 +18,7 @@ static int run(struct ctl *ctl, const struct args *args)
     struct events events;
     code = events_read(ctl, name.shown, ticket.id, 0, (u32)limit, &events);
     if (code != EXIT_OK) return code;
-    struct output *output = event_rows_open(ctl);
-    for (u32 i = 0; i < events.count; i++) {
-        struct event_view view;
-        event_view(events.rows[i], &view);
-        event_rows_add(output, ctl, &view);
-    }
-    output_close(output, NULL);
+    events_print(ctl, &events);
     events_free(&events);
     return EXIT_OK;
 }
