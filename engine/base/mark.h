@@ -13,8 +13,13 @@ struct mark_place {
         static struct mark_place mark_place_ __attribute__((section("marks"), used)) = {text, 0};            \
         mark_place_.hits++;                                                                                  \
     } while (0)
+#define MARK_IF(condition, text)                                                                             \
+    do {                                                                                                     \
+        if (condition) MARK(text);                                                                           \
+    } while (0)
 #else
 #define MARK(text) ((void)0)
+#define MARK_IF(condition, text) ((void)0)
 #endif
 
 #endif

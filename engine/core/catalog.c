@@ -1,5 +1,6 @@
 #include "core/catalog.h"
 
+#include "base/mark.h"
 #include "core/desk.h"
 
 /* What the kinds of entries have in common. */
@@ -60,6 +61,7 @@ static u32 skill_set_intern(struct state *state, const u64 *skills)
     u32 row;
     for (u64 at = index_seek(&state->skill_sets, hash); (row = index_candidate(&state->skill_sets, hash, &at));)
         if (memcmp(skill_set_row(state, row)->skills, skills, bytes) == 0) return row;
+    MARK_IF(table_free(&state->tables[TABLE_SKILL_SET]) == 0, "no more skill sets");
     if (table_free(&state->tables[TABLE_SKILL_SET]) == 0) return U32_NONE;
     row = table_take(&state->tables[TABLE_SKILL_SET]);
     struct skill_set *set = skill_set_edit(state, row);
@@ -365,6 +367,7 @@ static void undo_row(struct state *state, const struct undo_head *head, const u8
     struct table *table = &state->tables[kinds[head->kind].table];
     struct entry *entry = table_edit(table, head->id);
     index_remove(&state->names, entry_hash(state, head->kind, entry), head->kind << 16 | head->id);
+    MARK("catalog entry put back");
     if (!head->used) {
         table_give(table, head->id);
         if (head->kind == TKD_KIND_QUEUE) table_give(&state->tables[TABLE_TALLY], head->id);
@@ -453,6 +456,7 @@ void catalog_sweep(struct state *state)
         row = table_next(tickets, row + 1);
     }
     desk->sweep_row = row;
+    MARK_IF(desk->sweep_row == 0, "sweep finished");
     if (desk->sweep_row == 0) route_all(state);
 }
 

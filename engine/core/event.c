@@ -23,6 +23,7 @@ u64 event_room(const struct event_log *log)
     u64 by_bytes = sat_sub(log->ring_bytes, log->head - unstored_begin(log) + slack);
     u64 unstored = log->seq_next - max_u64(log->stored_seq + 1, log->seq_first);
     u64 by_count = sat_sub(log->offsets_count, unstored + 1) * sizeof(struct tkd_event);
+    MARK_IF(by_count < by_bytes, "events counted out before the bytes");
     return min_u64(by_bytes, by_count);
 }
 
@@ -38,6 +39,7 @@ const void *event_run(const struct event_log *log, u64 seq, u64 seq_last, u64 by
         const struct tkd_event *event = event_at(log, at);
         u64 offset = log->offsets[at % log->offsets_count];
         if (offset - begin != *bytes || offset / log->ring_bytes != begin / log->ring_bytes) break;
+        MARK_IF(*bytes + event->size > bytes_max, "run of events cut by its room");
         if (*bytes + event->size > bytes_max) break;
         *bytes += event->size;
         *last = at;
@@ -64,6 +66,7 @@ static u8 *event_place(struct event_log *log, u64 bytes)
     while (log->seq_first < log->seq_next &&
            (log->tail + log->ring_bytes < keep_from || log->seq_next - log->seq_first >= log->offsets_count)) {
         ASSERT(log->seq_first <= log->stored_seq);
+        MARK("oldest event leaves memory");
         log->seq_first++;
         log->tail = log->seq_first < log->seq_next ? log->offsets[log->seq_first % log->offsets_count] : log->head;
     }

@@ -1,5 +1,6 @@
 #include "core/line.h"
 
+#include "base/mark.h"
 #include "core/desk.h"
 
 static struct line_node *node_of(const struct state *state, u32 task) { return &state->line.nodes[task]; }
@@ -61,6 +62,7 @@ static u32 lane_open(struct state *state, u32 queue, u32 skill_set)
 {
     struct line *line = &state->line;
     u32 at = line->free_count > 0 ? line->free_lanes[--line->free_count] : ++line->lanes_used;
+    MARK_IF(line->queue_lanes[queue] != 0, "queue with several lanes");
     line->lanes[at] = (struct lane){.queue = (u16)queue, .skill_set = (u16)skill_set};
     line->lanes[at].next = line->queue_lanes[queue];
     if (line->queue_lanes[queue] == 0) line->queues_count++;
@@ -98,6 +100,7 @@ static void treap_attach(struct state *state, struct lane *lane, u32 priority, u
         lane->last[priority] = task;
         return;
     }
+    MARK("task enters the middle of a line");
     u32 at = lane->root[priority];
     for (;;) {
         bool left = line_before(state, task, at);
@@ -177,6 +180,7 @@ void line_remove(struct state *state, u32 task)
 {
     if (!line_has(&state->line, task)) return;
     struct line_node *node = node_of(state, task);
+    MARK_IF(node->left != 0 && node->right != 0, "task leaves the middle of a line");
     u32 at = node->lane;
     struct lane *lane = &state->line.lanes[at];
     u32 priority = lane_priority(state, lane, task);

@@ -1,5 +1,6 @@
 #include "core/route.h"
 
+#include "base/mark.h"
 #include "core/desk.h"
 
 /* A rank orders agents; the lowest is chosen. Agents differ in it, because no two share an assignment. */
@@ -169,6 +170,7 @@ bool route_owes(const struct state *state, u32 agent, u32 task)
 {
     if (!bit_test(state->route.available, agent)) return false;
     u32 first = first_for(state, agent);
+    MARK_IF(first != 0 && line_before(state, first, task), "agent owes an older task its turn");
     return first != 0 && line_before(state, first, task);
 }
 
@@ -178,12 +180,14 @@ static bool drain_agent(struct state *state, u32 agent)
     while (bit_test(state->route.available, agent)) {
         u32 task = first_for(state, agent);
         if (task == 0) return true;
+        MARK_IF(state->route.budget == 0, "routing budget spent");
         if (state->route.budget == 0) return false;
         state->route.budget--;
         const struct task *row = task_row(state, task);
         u32 ticket = row->ticket, eligible;
         /* The queue's strategy decides, should another agent be able to take it, too. */
         u32 chosen = route_choose(state, row->queue, row->skill_set, 0, &eligible);
+        MARK_IF(chosen != agent, "freed capacity goes to another agent");
         ASSERT(chosen != 0); /* at least the agent who is being asked */
         line_remove(state, task);
         route_give(state, task, chosen, eligible, TKD_RULE_FREED_CAPACITY);
@@ -223,6 +227,7 @@ static void wait_behind(struct state *state, u32 task, u32 not_agent)
         if (not_agent / 64 == word) bits &= ~((u64)1 << not_agent % 64);
         drain_add(state, word, bits);
     }
+    MARK("newcomer waits behind others");
     line_push(state, task);
     raise_waiting(state, task, TKD_RULE_BEHIND_OTHERS);
 }
@@ -237,6 +242,7 @@ void route_task(struct state *state, u32 task, u32 not_agent)
     u32 strategy = queue_row(state, row->queue)->strategy;
     if (strategy == TKD_STRATEGY_CLAIM) {
         line_push(state, task);
+        MARK("task waits to be claimed");
         raise_waiting(state, task, TKD_RULE_CLAIM);
         return;
     }
@@ -246,6 +252,7 @@ void route_task(struct state *state, u32 task, u32 not_agent)
     }
     u32 agent = previous_agent(state, task);
     if (agent != 0 && agent != not_agent) {
+        MARK("previous agent gets the ticket back");
         route_give(state, task, agent, 1, TKD_RULE_PREVIOUS_AGENT);
         return;
     }
@@ -257,6 +264,7 @@ void route_task(struct state *state, u32 task, u32 not_agent)
     }
     if (agent == 0) {
         line_push(state, task);
+        MARK("nobody eligible");
         raise_waiting(state, task, TKD_RULE_NOBODY_ELIGIBLE);
         return;
     }
@@ -273,6 +281,7 @@ void route_agent(struct state *state, u32 agent)
 
 void route_drain(struct state *state)
 {
+    MARK("routing goes on");
     for (u32 word = 0; word < AGENT_WORDS && route_pending(&state->route); word++) {
         for (u64 bits = drain_word(state, word); bits != 0; bits &= bits - 1) {
             if (!drain_agent(state, word * 64 + bit_lowest(bits))) {

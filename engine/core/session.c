@@ -24,6 +24,7 @@ static enum tkd_status session_replay(const struct state *state, const struct se
                                       const struct tkd_frame *frame, const void **reply, u32 *reply_bytes)
 {
     const struct session_slot *slot = &session->slots[frame->seq % SESSION_WINDOW_MAX];
+    MARK_IF(slot->hash != request_hash(frame), "other request under a seq that was used");
     if (slot->hash != request_hash(frame)) return TKD_SEQUENCE_REUSED;
     u32 count = 0;
     for (u32 part = slot->part; part != 0; part = reply_row(state, part)->next) {
@@ -42,15 +43,20 @@ enum tkd_status session_admit(const struct state *state, const struct tkd_frame 
                               u32 *reply_bytes)
 {
     u32 row = session_find(state, frame->session);
+    MARK_IF(row == 0, "request of a session that is gone");
     if (row == 0) return TKD_SESSION_EXPIRED;
     const struct session *session = session_row(state, row);
+    MARK_IF(frame->seq > session->next_seq, "gap in a session's seq");
     if (frame->seq > session->next_seq) return TKD_SEQUENCE_GAP;
     if (frame->seq < session->next_seq) {
         bool kept = frame->seq >= session->ack_below && frame->seq + SESSION_WINDOW_MAX >= session->next_seq;
+        MARK_IF(!kept, "answer asked for again that is no longer kept");
         return kept ? session_replay(state, session, frame, reply, reply_bytes) : TKD_SEQUENCE_FORGOTTEN;
     }
+    MARK_IF(session->halted && frame->flags & TKD_FLAG_STOP, "request of a halted session");
     if (session->halted && frame->flags & TKD_FLAG_STOP) return TKD_HALTED;
     u64 ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, frame->seq));
+    MARK_IF(frame->seq - ack_below >= session->window, "window full");
     return frame->seq - ack_below < session->window ? TKD_OK : TKD_WINDOW_FULL;
 }
 
@@ -86,6 +92,8 @@ enum tkd_status session_room(const struct state *state, const struct tkd_frame *
     u32 share = max_u32(replies->rows_max / 16, 2 * parts_of(TKD_RECORDS_MAX)), need = parts_of(frame->count);
     u32 freed = parts_kept(session, session->ack_below, ack_below);
     bool room = need + parts_kept(session, ack_below, session->next_seq) <= share;
+    MARK_IF(!room, "session has used up its share of the answers kept");
+    MARK_IF(need > table_free(replies) + freed, "reply space exhausted");
     return room && need <= table_free(replies) + freed ? TKD_OK : TKD_WINDOW_FULL;
 }
 
@@ -101,6 +109,7 @@ static u32 records_done(const struct tkd_frame *frame, const struct tkd_result *
 void session_keep(struct state *state, const struct tkd_frame *frame, const struct tkd_result *results)
 {
     u32 row = session_find(state, frame->session);
+    MARK_IF(row == 0, "session gone when its answer was to be kept");
     if (row == 0) return; /* it has ended itself, or made room for another */
     struct session *session = session_edit(state, row);
     ASSERT(frame->seq == session->next_seq);
@@ -114,6 +123,7 @@ void session_keep(struct state *state, const struct tkd_frame *frame, const stru
         memcpy(reply->results, results + i, min_u32(REPLY_PART_RESULTS, frame->count - i) * sizeof *results);
         if (first == 0) first = part;
         else reply_edit(state, last)->next = part;
+        MARK_IF(first != part, "answer kept in several parts");
         last = part;
     }
     struct session_slot *slot = &session->slots[frame->seq % SESSION_WINDOW_MAX];
@@ -122,6 +132,7 @@ void session_keep(struct state *state, const struct tkd_frame *frame, const stru
     session->next_seq++;
     u32 done = records_done(frame, results);
     session->records += done;
+    MARK_IF(done < frame->count, "session halted");
     if (done < frame->count) session->halted = 1;
     session->used_ms = state->now_ms;
 }
@@ -170,6 +181,7 @@ void session_register(struct state *state, const struct tkd_prefix *record, stru
     }
     u32 row = session_named(state, record_texts(record), request.name_bytes);
     if (row != 0) {
+        MARK("session registered again by its name");
         session_edit(state, row)->used_ms = state->now_ms;
         session_edit(state, row)->halted = 0;
         *result = (struct tkd_result){.status = TKD_EXISTS, .id = session_row(state, row)->id};

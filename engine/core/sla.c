@@ -1,5 +1,6 @@
 #include "core/sla.h"
 
+#include "base/mark.h"
 #include "core/desk.h"
 
 /* Where the clocks run while no policy says otherwise. */
@@ -145,6 +146,8 @@ static void card_show(struct state *state, u32 row, enum tkd_clock clock, u32 ca
     event->d = ticket->priority;
     event->link = target_ms;
     stats_count(state, ticket, counters[clock][card], 1);
+    MARK_IF(card == TKD_CARD_YELLOW, "yellow card");
+    MARK_IF(card == TKD_CARD_RED, "red card");
     if (card != TKD_CARD_RED) return;
     if (clock == TKD_CLOCK_FIRST_REPLY) desk_edit(state)->breached_first_reply[ticket->priority]++;
     if (clock == TKD_CLOCK_RESOLUTION) desk_edit(state)->breached_resolution[ticket->priority]++;
@@ -163,6 +166,7 @@ static void ticket_cards(struct state *state, u32 row, bool standing)
     measure = measure_resolution(state, ticket);
     card = card_due(&measure, state->now_ms);
     if (card != 0 && (standing || measure.clock->since_ms != 0)) {
+        MARK_IF(measure.clock->since_ms == 0, "card on a clock that stands");
         ticket->card_resolution = (u8)card;
         card_show(state, row, TKD_CLOCK_RESOLUTION, card, ticket->policy, measure.target_ms);
     }
@@ -226,6 +230,7 @@ static bool ticket_over(const struct state *state, const struct ticket *ticket)
 void sla_fire_ticket(struct state *state, u32 row)
 {
     ticket_cards(state, row, false);
+    MARK_IF(ticket_over(state, ticket_row(state, row)), "archived by its timer");
     if (ticket_over(state, ticket_row(state, row))) ticket_archive(state, row);
     else ticket_retime(state, row);
 }
@@ -248,6 +253,7 @@ void sla_settle(struct state *state, u32 row)
     struct ticket *ticket = ticket_edit(state, row);
     clocks_settle(state, ticket);
     ticket_cards(state, row, false);
+    MARK_IF(ticket_over(state, ticket), "time is over in the middle of a command");
     if (!ticket_over(state, ticket)) ticket_retime(state, row);
     if (ticket->task != 0) step_settle(state, ticket->task, ticket);
 }
@@ -264,6 +270,7 @@ void sla_sweep(struct state *state, u32 row)
     clocks_settle(state, ticket);
     ticket_cards(state, row, false);
     if (ticket->task != 0) step_settle(state, ticket->task, ticket);
+    MARK_IF(ticket_over(state, ticket), "archived by a sweep");
     if (ticket_over(state, ticket)) ticket_archive(state, row);
     else ticket_retime(state, row);
 }

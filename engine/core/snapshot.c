@@ -60,6 +60,7 @@ static u64 slice_saved(struct snapshot *snapshot, u8 *buffer, u64 bytes_max)
     while (snapshot->saved_tail < snapshot->saved_head) {
         const struct store_chunk *head = (const struct store_chunk *)(snapshot->saved + snapshot->saved_tail);
         u64 bytes = sizeof *head + round_up(head->bytes, 8);
+        MARK_IF(used + bytes > bytes_max, "slice full of saved rows");
         if (used + bytes > bytes_max) break;
         memcpy(buffer + used, head, bytes);
         used += bytes;
@@ -96,6 +97,7 @@ u64 snapshot_slice(struct snapshot *snapshot, struct table *tables, u32 tables_c
             continue;
         }
         u64 bytes = chunk_record_bytes(table);
+        MARK_IF(used + bytes > bytes_max, "slice full");
         if (used + bytes > bytes_max) return used;
         chunk_write(buffer + used, table, chunk);
         bit_clear(table->pending, chunk);

@@ -185,6 +185,7 @@ bool state_load_chunk(struct state *state, u32 number, u32 chunk, const void *da
     if (bytes != table_chunk_bytes(table) || chunk > table->rows_max >> table->chunk_shift) return false;
     u32 first = chunk << table->chunk_shift, last = first + (1u << table->chunk_shift) - 1;
     for (u32 row = max_u32(first, table->rows_max + 1); row <= last; row++) {
+        MARK("chunk reaches beyond the table");
         u64 id;
         memcpy(&id, (const u8 *)data + (u64)(row - first) * table->row_bytes, sizeof id);
         if (id != 0) return false;
@@ -312,6 +313,7 @@ static enum tkd_status room_check(const struct state *state, const struct tkd_fr
     u64 count = frame->count;
     u64 events = count * EVENT_BYTES_PER_RECORD + 2 * (u64)frame->size + DRAIN_MAX * 4 * sizeof(struct tkd_event);
     if (frame->op == TKD_OP_PULSE) events += EVENT_BYTES_PULSE;
+    MARK_IF(event_room(&state->events) < events, "event ring full: not now");
     if (event_room(&state->events) < events) return TKD_BUSY;
     bool room = true;
     if (frame->op == TKD_OP_TICKET_CREATE) {
@@ -320,6 +322,8 @@ static enum tkd_status room_check(const struct state *state, const struct tkd_fr
         room = room && desk_row(state)->tickets + count <= state->directory_max;
     }
     if (frame->op == TKD_OP_TICKET_UPDATE) room = updates_have_room(state, frame);
+    MARK_IF(!room && frame->op == TKD_OP_TICKET_CREATE, "desk full: create refused");
+    MARK_IF(!room && frame->op == TKD_OP_TICKET_UPDATE, "desk full: update refused");
     if (!room) return TKD_DESK_FULL;
     return frame->session == 0 ? TKD_OK : session_room(state, frame);
 }
@@ -334,6 +338,7 @@ enum tkd_status state_admit(const struct state *state, const struct tkd_frame *f
         if (status != TKD_OK) return status;
     }
     /* Until every ticket is in line with a changed catalog nothing else happens. */
+    MARK_IF(desk_row(state)->sweep_row != 0 && frame->op != TKD_OP_PULSE, "command waits for a sweep");
     if (desk_row(state)->sweep_row != 0 && frame->op != TKD_OP_PULSE) return TKD_BUSY;
     return room_check(state, frame);
 }
@@ -375,6 +380,7 @@ static void apply_records(struct state *state, const struct tkd_frame *frame, st
             ticket_prepare(state, ahead, &prepared[prepared_count++ % AHEAD]);
         state->prepared = &prepared[i % AHEAD];
         results[i] = (struct tkd_result){.status = TKD_OK};
+        MARK_IF(stopped, "record not run behind a refused one");
         if (stopped) results[i].status = TKD_NOT_RUN;
         else handler(state, record, &results[i]);
         stopped = stopped || (frame->flags & TKD_FLAG_STOP && status_refused(results[i].status));
@@ -394,6 +400,7 @@ static u64 fire_timers(struct state *state, u64 until_ms)
         if (timer <= tickets) sla_fire_ticket(state, timer);
         else sla_fire_task(state, timer - tickets - 1);
     }
+    MARK("timers left for the next pulse");
     return state->now_ms;
 }
 
@@ -403,12 +410,14 @@ static u64 apply_pulse(struct state *state, u64 time_ms)
     state->now_ms = state->time_ms;
     if (desk_row(state)->sweep_row != 0) {
         MARK("catalog change swept over tickets");
+        MARK_IF(desk_row(state)->sweep_row > 1, "sweep continued");
         catalog_sweep(state);
         return state->time_ms;
     }
     if (route_pending(&state->route)) {
         state->now_ms = min_u64(time_ms, wheel_advance(&state->wheel, time_ms));
         route_drain(state);
+        MARK_IF(route_pending(&state->route), "routing left for the next pulse");
         if (route_pending(&state->route)) return state->now_ms;
     }
     return fire_timers(state, time_ms);

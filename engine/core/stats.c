@@ -1,5 +1,6 @@
 #include "core/stats.h"
 
+#include "base/mark.h"
 #include "core/desk.h"
 
 #define KEY_DIMENSION_SHIFT 56
@@ -43,6 +44,7 @@ static u32 stats_current(struct state *state, u32 dimension, u32 member)
     u32 row = stats_find(state, key);
     if (row == 0 && table_free(&state->tables[TABLE_STATS]) == 0)
         row = stats_find(state, stats_key(dimension, 0, 0));
+    MARK_IF(row != 0 && stats_row(state, row)->key != key, "counted in the spare row");
     if (row == 0) row = stats_open(state, key);
     ASSERT(row != 0);
     *current = row;

@@ -1,6 +1,7 @@
 #include "core/table.h"
 
 #include "base/bitset.h"
+#include "base/mark.h"
 #include "core/snapshot.h"
 
 static u32 table_chunk_shift(u32 row_bytes)
@@ -76,6 +77,7 @@ static void table_unmark(struct table *table, u32 row)
     for (u32 level = 0; level < TABLE_LEVELS; level++) {
         u64 bit = word % 64;
         word /= 64;
+        MARK_IF(level > 0, "word of used rows no longer full");
         bool was_full = table->used[level][word] == UINT64_MAX;
         table->used[level][word] &= ~((u64)1 << bit);
         if (!was_full) return;
@@ -100,6 +102,8 @@ u32 table_take(struct table *table)
         while (table->used[level][word] == UINT64_MAX) word++; /* only at the top, which is short */
         word = word * 64 + bit_lowest(~table->used[level][word]);
     }
+    MARK_IF(word < table->row_last, "freed row taken again");
+    MARK_IF(table->rows_live + 1 == table->rows_max, "table filled to its last row");
     ASSERT(word <= table->rows_max);
     table_claim(table, (u32)word);
     return (u32)word;

@@ -1,6 +1,7 @@
 /* Tags: names interned once, and a list of links a ticket. */
 #include "core/desk.h"
 
+#include "base/mark.h"
 static u64 tag_hash(const struct state *state, const char *name, u32 bytes)
 {
     return hash64(name, bytes, state->config.secret);
@@ -55,8 +56,10 @@ enum tkd_status tag_add(struct state *state, u32 row, const char *name, u32 byte
         if ((u8)name[i] < ' ') return TKD_BAD_VALUE;
     u32 tag = tag_find(state, name, bytes);
     if (tag != 0 && tag_on(state, ticket, tag)) return TKD_UNCHANGED;
+    MARK_IF(count >= TICKET_TAGS_MAX, "too many tags");
     if (count >= TICKET_TAGS_MAX) return TKD_TOO_MANY_TAGS;
     tag = tag_intern(state, name, bytes);
+    MARK_IF(tag == 0, "no more tags");
     if (tag == 0) return TKD_CATALOG_FULL;
     u32 at = table_take(&state->tables[TABLE_LABEL]);
     *label_edit(state, at) = (struct label){.ticket = row, .tag = tag, .next = ticket->labels};

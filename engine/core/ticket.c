@@ -1,5 +1,6 @@
 #include "core/ticket.h"
 
+#include "base/mark.h"
 #include "core/desk.h"
 
 /* Bits of the states in which a verb is legal. */
@@ -144,6 +145,7 @@ static void ticket_settle(struct state *state, u32 row, const struct place *befo
     place_count(state, &after, 1);
     if (begins && freed && (released_by != 0 || route_owes(state, before->agent, after.task))) {
         /* Those who wait for the agent already are not overtaken by the task that it gives away. */
+        MARK("who waits goes before the task given away");
         route_agent(state, before->agent);
         freed = false;
     }
@@ -302,6 +304,7 @@ void ticket_create(struct state *state, const struct tkd_prefix *record, struct 
     if (request.key_bytes != 0) {
         u32 first = key_find(state, prepared->key);
         if (first != 0) {
+            MARK("external key known");
             const struct ticket *ticket = ticket_row(state, first);
             *result = (struct tkd_result){.status = TKD_EXISTS, .version = ticket->version, .id = ticket->id};
             return;
@@ -582,6 +585,7 @@ static enum tkd_status verb_message(struct state *state, struct update *update)
     event->link = customer_touch(state, ticket->customer, event->seq);
     stats_count(state, ticket, STATS_messages, 1);
     update->text_bytes = 0;
+    MARK_IF(ticket->state == TKD_STATE_RESOLVED, "message reopens a ticket");
     if (ticket->state == TKD_STATE_RESOLVED) return verb_reopen(state, update);
     if (ticket->state == TKD_STATE_PENDING) change_state(state, update, TKD_STATE_OPEN);
     return TKD_OK;
@@ -610,6 +614,7 @@ static enum tkd_status move_check(const struct ticket *ticket, u32 verb)
 static enum tkd_status update_run(struct state *state, struct update *update)
 {
     const struct ticket *ticket = ticket_row(state, update->row);
+    MARK_IF(update->request.version != 0 && update->request.version != ticket->version, "version conflict");
     if (update->request.version != 0 && update->request.version != ticket->version) return TKD_VERSION_CONFLICT;
     if (update->request.actor != 0 && !catalog_live(state, TKD_KIND_AGENT, update->request.actor))
         return TKD_UNKNOWN_AGENT;
@@ -660,6 +665,7 @@ void ticket_archive(struct state *state, u32 row)
     tags_remove(state, row);
     u32 key = state->key_rows[row];
     if (key != 0) {
+        MARK("external key archived with its ticket");
         index_remove(&state->keys, key_row(state, key)->hash.high, key);
         table_give(&state->tables[TABLE_KEY], key);
         state->key_rows[row] = 0;

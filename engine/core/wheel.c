@@ -1,5 +1,6 @@
 #include "core/wheel.h"
 
+#include "base/mark.h"
 void wheel_init(struct wheel *wheel, struct wheel_node *nodes, u64 (*rank)(const void *, u32), const void *owner)
 {
     *wheel = (struct wheel){.nodes = nodes, .rank = rank, .owner = owner};
@@ -55,6 +56,7 @@ static void wheel_unlink(struct wheel *wheel, u32 node)
 void wheel_set(struct wheel *wheel, u32 timer, u64 deadline_ms)
 {
     u32 node = WHEEL_HEADS + timer;
+    MARK_IF((deadline_ms ^ wheel->now_ms) >> 24 != 0, "deadline hours away");
     if (deadline_ms > WHEEL_DEADLINE_MAX) deadline_ms = WHEEL_DEADLINE_MAX;
     if (wheel->nodes[node].deadline_ms == deadline_ms) return;
     wheel_cancel(wheel, timer);
@@ -107,6 +109,7 @@ static void wheel_expire(struct wheel *wheel, u32 head)
         runs[size] = run;
         node = next;
     }
+    MARK_IF(runs[0] == 0, "several timers of one instant");
     u32 sorted = 0;
     for (u32 size = 0; size < 32; size++) sorted = merge(wheel, runs[size], sorted);
     while (sorted != 0) {
@@ -120,12 +123,14 @@ static void wheel_expire(struct wheel *wheel, u32 head)
 /* The slot's timers go to lower levels, now that the hand stands at its begin. */
 static void wheel_cascade(struct wheel *wheel, u32 head)
 {
+    MARK("wheel cascaded");
     u32 node = wheel->nodes[head].next;
     wheel->nodes[wheel->nodes[head].prev].next = 0;
     wheel->nodes[head].next = wheel->nodes[head].prev = head;
     while (node != 0) {
         u32 next = wheel->nodes[node].next;
         if (wheel->nodes[node].deadline_ms == wheel->now_ms) {
+            MARK("timer due while its slot cascades");
             u32 zero = slot_of(wheel->now_ms, 0);
             link_before(wheel, node, zero);
             wheel->occupied[0] |= (u64)1 << zero;
@@ -149,6 +154,7 @@ u64 wheel_advance(struct wheel *wheel, u64 until_ms)
     for (;;) {
         u32 level = level_lowest(wheel);
         if (level == WHEEL_LEVELS) {
+            MARK("hands of an empty wheel moved");
             wheel->now_ms = max_u64(wheel->now_ms, min_u64(until_ms, WHEEL_DEADLINE_MAX));
             return U64_NONE;
         }

@@ -188,6 +188,7 @@ static void fail(struct checkpoint *checkpoint, const char *step, i32 result)
     snprintf(what, sizeof what, "the store failed (%s): %s%s", step, strerror(-result),
              no_room ? "; its disk is full" : "");
     checkpoint->config.failed(checkpoint->config.owner, what);
+    MARK("store failed");
     while (checkpoint->requests != NULL) request_finish(checkpoint, checkpoint->requests, result);
 }
 
@@ -244,12 +245,14 @@ static bool events_give(struct checkpoint *checkpoint)
     for (u32 i = 0; i < EVENT_JOBS && free_job == NULL; i++) {
         if (!checkpoint->events[i].busy) free_job = &checkpoint->events[i];
     }
+    MARK_IF(free_job == NULL, "all event jobs are with the store");
     if (free_job == NULL) return false;
     u64 bytes, last;
     u64 first = checkpoint->given_seq + 1;
     const void *run =
         event_run(event_log_of(checkpoint), first, checkpoint->goal_seq, EVENT_JOB_BYTES, &bytes, &last);
     if (run == NULL) { /* one large event */
+        MARK("event larger than a job");
         run = event_run(event_log_of(checkpoint), first, first, U64_NONE, &bytes, &last);
         ASSERT(run != NULL && last == first);
     }
@@ -285,6 +288,7 @@ static bool disk_has_room(struct checkpoint *checkpoint)
     if (checkpoint->full && checkpoint->timer.busy) return false;
     u64 wanted = checkpoint->config.disk_room_bytes + 2 * event_bytes_unstored(event_log_of(checkpoint));
     checkpoint->full = store_disk_room(checkpoint->store) < wanted;
+    MARK_IF(checkpoint->full, "no room for a commit");
     return !checkpoint->full;
 }
 
@@ -385,6 +389,7 @@ static bool rows_slice(struct checkpoint *checkpoint)
     bool finished = false;
     do {
         struct slice *slice = &checkpoint->slices[checkpoint->slice];
+        MARK_IF(slice->busy, "all slices are with the store");
         if (slice->busy) return false;
         u64 room = SLICE_BYTES - checkpoint->slice_used;
         checkpoint->slice_used += state_snapshot_slice(
@@ -401,6 +406,7 @@ static bool rows_slice(struct checkpoint *checkpoint)
 static void rows_drain(struct checkpoint *checkpoint)
 {
     if (wal_synced_op(checkpoint->wal) < checkpoint->next.op) {
+        MARK("rows wait for the log");
         wal_sync(checkpoint->wal); /* a write of the log wakes us */
         return;
     }
@@ -453,6 +459,7 @@ static void copy_done(struct store_job *job, i32 result)
         backup_finish(checkpoint, result);
         return;
     }
+    MARK("backup copied and named");
     io_sync(checkpoint->io, &checkpoint->naming, checkpoint->backups_fd);
 }
 
@@ -482,6 +489,7 @@ static void backup_begin(struct checkpoint *checkpoint, struct checkpoint_reques
         backup_finish(checkpoint, result);
         return;
     }
+    MARK("backup begun");
     backup_leftover_remove(checkpoint);
     submit(checkpoint, &checkpoint->copy);
 }
@@ -518,6 +526,7 @@ static bool rows_turn(struct checkpoint *checkpoint)
 static u64 events_limit(const struct checkpoint *checkpoint)
 {
     bool held = checkpoint->rows != ROWS_IDLE && backup_wanted(checkpoint);
+    MARK_IF(held, "events held back for a backup");
     return held ? min_u64(checkpoint->durable_seq, checkpoint->next.event_seq) : checkpoint->durable_seq;
 }
 
@@ -527,6 +536,7 @@ static bool events_turn(struct checkpoint *checkpoint)
     if (!flush_wanted(checkpoint)) return false;
     u64 limit = events_limit(checkpoint);
     if (limit <= checkpoint->goal_seq) {
+        MARK("events wait for the log");
         wal_sync(checkpoint->wal); /* where it does not happen by itself */
         return false;
     }
@@ -572,8 +582,11 @@ bool checkpoint_slow(const struct checkpoint *checkpoint)
         state_snapshot_saved_bytes(checkpoint->state) > SAVED_BYTES_SLOW) {
         return true;
     }
+    MARK_IF(event_bytes_unstored(log) > log->ring_bytes / 4 * 3, "intake slow: events");
     if (event_bytes_unstored(log) > log->ring_bytes / 4 * 3) return true;
-    return wal_bytes_since(checkpoint->wal, checkpoint->root.op) > LOG_LAG_MAX * checkpoint->config.log_bytes;
+    u64 log_bytes = wal_bytes_since(checkpoint->wal, checkpoint->root.op);
+    MARK_IF(log_bytes > LOG_LAG_MAX * checkpoint->config.log_bytes, "intake slow: log");
+    return log_bytes > LOG_LAG_MAX * checkpoint->config.log_bytes;
 }
 
 bool checkpoint_full(const struct checkpoint *checkpoint) { return checkpoint->full; }

@@ -53,6 +53,7 @@ static i32 root_commit(const struct opening *opening, const struct store_root *r
 static i32 root_make(struct opening *opening)
 {
     struct recovery *recovery = opening->recovery;
+    MARK("store made");
     recovery->created = true;
     recovery->root = (struct store_root){
         .format_version = STORE_FORMAT_VERSION,

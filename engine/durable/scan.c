@@ -239,6 +239,7 @@ static i32 next_batch(struct pass *pass, const struct batch **batch)
     enum batch_verdict verdict = batch_at(pass, scan->segment, scan->offset, batch, &result);
     if (result < 0) return unreadable(pass, scan->segment, scan->offset, result);
     if (verdict == BATCH_VALID && continues(scan, *batch)) return 0;
+    MARK_IF(verdict == BATCH_VALID, "sound batch that does not continue the log");
     bool sound_here = verdict == BATCH_VALID;
     *batch = NULL;
     u32 next = scan->segment + 1;
@@ -248,6 +249,7 @@ static i32 next_batch(struct pass *pass, const struct batch **batch)
     verdict = batch_at(pass, next, 0, &first, &result);
     if (result < 0) return unreadable(pass, next, 0, result);
     if (verdict != BATCH_VALID || !continues(scan, first)) return 0;
+    MARK("log goes on in the next segment");
     scan->segment = next;
     scan->offset = 0;
     segment_at(pass, next)->op_before = scan->op_last;

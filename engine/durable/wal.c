@@ -102,6 +102,7 @@ static void reserve_prepare(struct wal *wal)
             reserve_begin(&wal->reserve, number, oldest.bytes_max, &oldest);
             return;
         }
+        MARK("segment of another size removed");
         (void)segment_remove(&oldest, wal->directory); /* of another configuration; left over at worst */
     }
     reserve_begin(&wal->reserve, number, wal->config.segment_bytes, NULL);
@@ -111,6 +112,7 @@ static void reserve_prepare(struct wal *wal)
 static void free_trim(struct wal *wal)
 {
     if (wal->free_count <= FREE_SEGMENTS_MAX) return;
+    MARK("spare segment removed");
     struct segment oldest = wal->segments.items[0];
     segments_drop_first(&wal->segments);
     wal->free_count--;
@@ -214,6 +216,7 @@ static void submit_next(struct wal *wal)
     if (!fits_current(wal, open->bytes)) {
         /* A segment is left only when all of it is durable: one descriptor to sync at any time. */
         if (wal->synced.seq < wal->written.seq) {
+            MARK("segment left only when it is durable");
             sync_start(wal);
             return;
         }
@@ -253,6 +256,7 @@ static void write_done(struct io_op *op, i32 result)
 {
     struct wal *wal = op->owner;
     if (result < 0) {
+        MARK("log write failed");
         fail_io(wal, "writing", result);
         return;
     }
@@ -268,6 +272,7 @@ static void sync_done(struct io_op *op, i32 result)
 {
     struct wal *wal = op->owner;
     if (result < 0) {
+        MARK("log sync failed");
         fail_io(wal, "fdatasync of", result);
         return;
     }
@@ -280,6 +285,7 @@ static void sync_done(struct io_op *op, i32 result)
 static void interval_done(struct io_op *op, i32 result)
 {
     struct wal *wal = op->owner;
+    MARK_IF(result == 0 && !wal->closing, "interval over: synced");
     if (result == 0 && !wal->closing) sync_start(wal);
 }
 
@@ -293,6 +299,7 @@ static void mark_done(struct io_op *op, i32 result)
         settle(wal);
         return;
     }
+    MARK_IF(!mark_fits(wal), "no room for the mark");
     bool quiet = wal_idle(wal) && !wal->marked && wal->synced.seq == wal->sent.seq;
     if (!quiet || !mark_fits(wal)) return;
     MARK("quiet tail covered by a mark");
@@ -313,7 +320,9 @@ bool wal_room(const struct wal *wal, u32 frame_bytes)
 {
     if (wal->failed) return false;
     u64 bytes = (u64)opened(wal)->bytes + sizeof(struct batch_entry) + frame_bytes;
+    MARK_IF(bytes > wal->config.batch_bytes, "batch full");
     if (bytes > wal->config.batch_bytes) return false;
+    MARK_IF(!fits_current(wal, bytes) && wal->reserve.state != RESERVE_READY, "next segment is not ready yet");
     return fits_current(wal, bytes) || wal->reserve.state == RESERVE_READY;
 }
 
@@ -341,6 +350,7 @@ void wal_sync(struct wal *wal)
 {
     if (wal->config.durability == WAL_SYNC) return;
     wal->sync_goal_op = wal->op_last;
+    MARK_IF(wal->synced.op < wal->sync_goal_op, "sync without waiting for the interval");
     if (wal->synced.op < wal->sync_goal_op) sync_start(wal);
 }
 
@@ -409,6 +419,7 @@ static i32 segments_cut(struct wal *wal, const struct scan *scan)
     }
     i32 result = file_sync_directory(wal->directory);
     if (result < 0 || !reserve) return result;
+    MARK("reserve segment adopted");
     reserve_adopt(&wal->reserve, current(wal));
     wal->segments.count--;
     return 0;
@@ -553,6 +564,7 @@ void wal_close(struct wal *wal)
     while (wal->write.busy || wal->sync.busy || wal->mark_timer.busy || wal->interval_timer.busy) {
         io_run(wal->io, true);
     }
+    MARK_IF(!wal->failed && wal->synced.seq < wal->sent.seq, "log synced when it is closed");
     if (!wal->failed && wal->synced.seq < wal->sent.seq) (void)file_sync(current(wal)->fd);
     release(wal);
 }

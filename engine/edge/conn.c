@@ -48,6 +48,7 @@ void conns_destroy(struct conns *conns)
 struct conn *conn_open(struct conns *conns, i32 fd)
 {
     if (conns->count == conns->count_max) return NULL;
+    MARK_IF(conns->free_count > 0, "slot of a connection used again");
     u32 index = conns->free_count > 0 ? conns->free_slots[--conns->free_count] : conns->used_slots++;
     struct conn *conn = &conns->slots[index];
     ASSERT(conn->phase == CONN_FREE);
@@ -70,6 +71,7 @@ struct conn *conn_open(struct conns *conns, i32 fd)
 static void close_when_quiet(struct conn *conn)
 {
     ASSERT(conn->phase == CONN_CLOSING);
+    MARK_IF(conn->parked, "connection closed while its wish is under way");
     if (conn->receive.busy || conn->send.busy || conn->close.busy || conn->parked) return;
     io_close(conn->conns->io, &conn->close, conn->fd);
 }
@@ -141,6 +143,7 @@ static void receive_more(struct conn *conn)
     if (bytes > 0) {
         io_receive(conn->conns->io, &conn->receive, conn->fd, space, bytes);
     } else {
+        MARK("connection waits for buffer memory");
         list_push(&conn->conns->starved, &conn->turn);
     }
 }
@@ -192,6 +195,7 @@ void conn_continue(struct conn *conn)
 static void linger_received(struct conn *conn, i32 result)
 {
     conn->linger_bytes += result > 0 ? (u32)result : 0;
+    MARK("unread requests thrown away at the end");
     if (result <= 0 || conn->linger_bytes > CONN_LINGER_BYTES) {
         conn_close(conn);
     } else {
@@ -251,11 +255,13 @@ static void sent(struct io_op *op, i32 result)
     outbox_sent(&conn->out, (u32)result);
     if (outbox_empty(&conn->out)) {
         conn->progress_ms = conns->now_ms;
+        MARK_IF(quota_tight(&conns->out_quota), "outbox memory given back at once");
         if (quota_tight(&conns->out_quota)) outbox_shrink(&conn->out, &conns->out_quota);
     }
     send_later(conn);
     unstall(conn);
     if (conn->short_room) {
+        MARK("answer goes on when something was sent");
         conn->short_room = false;
         conn_ready(conn);
     }
@@ -294,6 +300,7 @@ static void tick_open(struct conn *conn, u64 silent_ms, bool pressure)
     struct conns *conns = conn->conns;
     u64 limit_ms = conns->stopping ? CONN_SILENT_STOPPING_MS : CONN_SILENT_MS;
     if (pressure && !conn->parked && holds_memory(conn) && silent_ms >= limit_ms) {
+        MARK("silent connection dropped");
         conns->figures.dropped++;
         conn_close(conn);
     } else if (silent_ms >= 1000) {
@@ -313,9 +320,11 @@ static void tick(struct conn *conn, bool pressure)
         tick_open(conn, silent_ms, pressure);
         return;
     case CONN_FINISHING:
+        MARK_IF(ending_ms >= CONN_SILENT_MS, "finished connection never read its answers");
         if (ending_ms >= (conns->stopping ? CONN_SILENT_STOPPING_MS : CONN_SILENT_MS)) conn_close(conn);
         return;
     case CONN_LINGERING:
+        MARK_IF(ending_ms >= CONN_LINGER_MS, "lingering connection closed");
         if (ending_ms >= (conns->stopping ? CONN_LINGER_STOPPING_MS : CONN_LINGER_MS)) conn_close(conn);
         return;
     case CONN_CLOSING:
@@ -339,6 +348,7 @@ void conns_feed(struct conns *conns)
     const struct quota *in = &conns->in_quota, *out = &conns->out_quota;
     if (sat_sub(in->max_bytes, in->used_bytes) < INBOX_BYTES) return;
     if (sat_sub(2 * out->max_bytes, out->used_bytes) < OUTBOX_AREA_BYTES) return;
+    MARK_IF(!list_empty(&conns->starved), "those who waited for memory try again");
     list_append(&conns->ready, &conns->starved);
 }
 
@@ -360,6 +370,7 @@ void conn_attach(struct conn *conn, u64 session)
     struct conns *conns = conn->conns;
     ASSERT(session != 0);
     for (u32 i = 0; i < conns->used_slots; i++) { /* one dense array; attaching is rare */
+        MARK_IF(conns->sessions[i] == session && i != conn->index, "session taken over by another connection");
         if (conns->sessions[i] == session) conns->sessions[i] = 0;
     }
     conns->sessions[conn->index] = session;

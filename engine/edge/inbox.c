@@ -1,5 +1,6 @@
 #include "edge/inbox.h"
 
+#include "base/mark.h"
 #include "core/frame.h"
 #include "port/host.h"
 
@@ -44,6 +45,7 @@ static void skip(struct inbox *inbox)
     drained(inbox);
     if (inbox->begin % 8 != 0) { /* what was thrown away came in odd pieces */
         inbox->end -= inbox->begin;
+        MARK("rest of a refused frame came in odd pieces");
         memmove(inbox->data, inbox->data + inbox->begin, inbox->end);
         inbox->begin = 0;
     }
@@ -83,6 +85,7 @@ void inbox_consume(struct inbox *inbox)
 void inbox_skip(struct inbox *inbox)
 {
     ASSERT(inbox->frame_bytes > 0);
+    MARK("frame skipped");
     inbox->skip_bytes = inbox->frame_bytes;
     inbox->frame_bytes = 0;
     skip(inbox);
@@ -91,6 +94,7 @@ void inbox_skip(struct inbox *inbox)
 /* The window that the bytes in sight ask for. */
 static u32 window_wanted(const struct inbox *inbox)
 {
+    MARK_IF(inbox->frame_bytes > INBOX_BUSY_BYTES, "frame larger than the busy window");
     if (inbox->frame_bytes > INBOX_BUSY_BYTES) return INBOX_BYTES;
     if (inbox->frame_bytes > INBOX_IDLE_BYTES || inbox->full) return max_u32(INBOX_BUSY_BYTES, inbox->window);
     return inbox->window;
@@ -103,6 +107,7 @@ u32 inbox_space(struct inbox *inbox, struct quota *quota, u8 **space)
         if (quota_take(quota, wanted - inbox->window)) {
             inbox->window = wanted;
         } else if (inbox->frame_bytes > inbox->window) {
+            MARK("no memory for a large frame");
             return 0;
         }
     }
@@ -110,6 +115,7 @@ u32 inbox_space(struct inbox *inbox, struct quota *quota, u8 **space)
     inbox->full = false;
     u32 need = max_u32(inbox->frame_bytes, TKD_FRAME_BYTES);
     if (inbox->begin > 0 && inbox->begin + need > inbox->window) {
+        MARK("frame moved to the inbox's begin");
         memmove(inbox->data, inbox->data + inbox->begin, inbox->end - inbox->begin);
         inbox->end -= inbox->begin;
         inbox->begin = 0;

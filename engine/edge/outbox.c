@@ -1,5 +1,6 @@
 #include "edge/outbox.h"
 
+#include "base/mark.h"
 #include "port/host.h"
 
 _Static_assert(OUTBOX_AREA_BYTES >= TKD_FRAME_BYTES_MAX, "an area holds the largest frame");
@@ -55,13 +56,16 @@ u8 *outbox_reserve(struct outbox *outbox, struct quota *quota, u32 bytes)
     if (outbox_empty(outbox)) area_begin(outbox, outbox->fill);
     struct outbox_area *area = &outbox->areas[outbox->fill];
     if (OUTBOX_AREA_BYTES - area->bytes < bytes) {
+        MARK_IF(outbox->fill != outbox->drain, "both outbox areas full");
         if (outbox->fill != outbox->drain) return NULL;
+        MARK("other outbox area filled");
         outbox->fill = 1 - outbox->fill;
         area_begin(outbox, outbox->fill);
         area = &outbox->areas[outbox->fill];
     }
     u32 grow = area_grow(area, area->bytes + bytes);
     bool overdraft = outbox_empty(outbox) && quota->used_bytes + grow <= 2 * quota->max_bytes;
+    MARK_IF(overdraft && quota->used_bytes + grow > quota->max_bytes, "outbox overdraft");
     if (!overdraft && !quota_has(quota, grow)) return NULL;
     return area_data(outbox, outbox->fill) + area->bytes;
 }

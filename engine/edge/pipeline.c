@@ -100,6 +100,7 @@ static bool pulse_until(struct pipeline *pipeline, u64 until_ms)
     for (;;) {
         u64 due_ms = state_due(pipeline->state, until_ms);
         if (due_ms > until_ms) return true;
+        MARK_IF(pipeline->blocked || pipeline->pulse_work_left == 0, "deadlines left for another turn");
         if (!pulse(pipeline, until_ms, due_ms == 0)) return false;
     }
 }
@@ -112,6 +113,7 @@ static u64 time_min(const struct pipeline *pipeline)
 
 void pipeline_turn(struct pipeline *pipeline, u64 wall_ms)
 {
+    MARK_IF(!pipeline->virtual_clock && wall_ms < time_min(pipeline), "wall clock behind the desk's time");
     pipeline->turn_ms = time_min(pipeline);
     if (!pipeline->virtual_clock) pipeline->turn_ms = max_u64(pipeline->turn_ms, wall_ms);
     pipeline->pulse_work_left = PIPELINE_PULSE_WORK_PER_TURN;
@@ -125,6 +127,7 @@ static enum pipeline_verdict time_of(struct pipeline *pipeline, const struct tkd
 {
     if (pipeline->virtual_clock) {
         *time_ms = max_u64(frame->time_ms, time_min(pipeline));
+        MARK_IF(frame->time_ms != 0 && frame->time_ms < *time_ms, "time of a frame goes back");
         if (frame->time_ms != 0 && frame->time_ms < *time_ms) {
             *status = TKD_BAD_TIME;
             return PIPELINE_REFUSED;
@@ -138,6 +141,7 @@ static enum pipeline_verdict time_of(struct pipeline *pipeline, const struct tkd
     pulse_until(pipeline, pipeline->turn_ms);
     u64 due_ms = state_due(pipeline->state, pipeline->turn_ms);
     *time_ms = max_u64(min_u64(pipeline->turn_ms, due_ms), state_time(pipeline->state));
+    MARK_IF(*time_ms < pipeline->turn_ms, "command stamped before deadlines that are left");
     return PIPELINE_APPLIED;
 }
 
@@ -157,6 +161,7 @@ enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct t
     }
     if (*status != TKD_OK && *status != TKD_BUSY) return PIPELINE_REFUSED;
     if (full) {
+        MARK("command refused: no room on the disk");
         *status = TKD_STORAGE_FULL;
         return PIPELINE_REFUSED;
     }
@@ -169,6 +174,7 @@ enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct t
         pipeline->blocked = true;
         return PIPELINE_WAIT;
     }
+    MARK_IF(*status != TKD_OK && *status != TKD_BUSY, "command refused after the deadlines before it");
     if (*status != TKD_OK) return PIPELINE_REFUSED;
     verdict = room(pipeline, frame->size, status);
     if (verdict != PIPELINE_APPLIED) return verdict;
@@ -197,6 +203,7 @@ void pipeline_hold(struct pipeline *pipeline, struct conn *conn, u64 position, u
     if (pipeline->held_end > pipeline->held_begin) {
         struct held *last = &pipeline->held[(pipeline->held_end - 1) % PIPELINE_HELD_MAX];
         if (last->op == op && last->conn == conn->index && last->generation == conn->generation) {
+            MARK("answer joins the one held before");
             last->position = position;
             return;
         }
@@ -212,7 +219,10 @@ static void mark(struct pipeline *pipeline)
     u64 op = state_op(pipeline->state);
     u64 event_seq = state_events_read(pipeline->state)->seq_next - 1;
     if (op == pipeline->marked_op) return;
-    if (pipeline->marks_end - pipeline->marks_begin == PIPELINE_MARKS_MAX) pipeline->marks_end--; /* joined */
+    if (pipeline->marks_end - pipeline->marks_begin == PIPELINE_MARKS_MAX) {
+        MARK("events of several turns released together");
+        pipeline->marks_end--;
+    }
     pipeline->marks[pipeline->marks_end++ % PIPELINE_MARKS_MAX] =
         (struct mark){.op = op, .event_seq = event_seq};
     pipeline->marked_op = op;
@@ -233,6 +243,8 @@ void pipeline_release(struct pipeline *pipeline)
         if (held->op > durable_op) break;
         pipeline->held_begin++;
         struct conn *conn = &pipeline->conns->slots[held->conn];
+        MARK_IF(conn->generation != held->generation || conn->phase == CONN_FREE,
+                "answer held for a connection that is gone");
         if (conn->generation == held->generation && conn->phase != CONN_FREE)
             conn_release(conn, held->position);
     }

@@ -1,5 +1,6 @@
 #include "edge/reader.h"
 
+#include "base/mark.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,6 +9,7 @@ static const struct tkd_event *read_event(void *owner, u64 seq)
     struct reader *reader = owner;
     const struct tkd_event *event = event_at(state_events_read(reader->state), seq);
     if (event) return event;
+    MARK("text read from the store");
     i32 result = store_event_read(reader->store, seq, reader->event, TKD_FRAME_BYTES_MAX);
     return result == 0 ? (const struct tkd_event *)(const void *)reader->event : NULL;
 }
@@ -54,6 +56,7 @@ bool reader_events(struct reader *reader, u64 from, u64 last, u32 count_max, voi
     if (!event_at(log, from)) {
         u32 bytes = 0;
         i32 result = store_events_read(reader->store, from, buffer, bytes_max, &bytes);
+        MARK("events read from the store");
         if (result == -EMSGSIZE) return true; /* the next one does not fit */
         if (result != 0) return false;
         return page_cut(page, buffer, bytes, last, count_max);

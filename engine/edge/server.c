@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/mark.h"
 #include "core/frame.h"
 #include "edge/subscriber.h"
 #include "port/clock.h"
@@ -41,6 +42,8 @@ static void accepted(struct io_op *op, i32 result)
     if (listener->net.tcp) net_no_delay(result);
     if (stopping || !conn_open(&server->conns, result)) {
         struct tkd_frame reply;
+        MARK_IF(!stopping, "connection turned away: there are too many");
+        MARK_IF(stopping, "connection turned away: stopping");
         service_turn_away(&reply, stopping ? TKD_STOPPING : TKD_BUSY);
         net_refuse(result, &reply, sizeof(reply));
         if (!stopping && server->conns.figures.refused++ == 0) {
@@ -103,6 +106,7 @@ static bool put_aside(struct server *server, struct conn *conn, enum service_ver
         return true;
     case SERVICE_NO_ROOM:
         conn->short_room = !outbox_empty(&conn->out);
+        MARK_IF(conn->short_room, "answer waits for room in the outbox");
         if (!conn->short_room) list_push(&server->conns.starved, &conn->turn);
         return true;
     case SERVICE_PARKED:
@@ -123,6 +127,7 @@ static bool serve_early(struct server *server, struct conn *conn)
         conn_close(conn); /* it has read none of its answers */
         return true;
     }
+    MARK("large frame before HELLO");
     inbox_skip(&conn->in);
     return false;
 }
@@ -133,6 +138,7 @@ static void serve_damaged(struct server *server, struct conn *conn, enum tkd_sta
     const struct tkd_frame *header = NULL;
     if (status == TKD_BAD_SIZE)
         header = (const struct tkd_frame *)(const void *)(conn->in.data + conn->in.begin);
+    MARK("bytes that are no frame");
     if (!put_aside(server, conn, service_refuse(&server->service, conn, header, status))) conn_finish(conn);
 }
 
@@ -165,6 +171,7 @@ static void serve(struct server *server, struct conn *conn)
         frame_done(server, conn);
         if (clock_monotonic_ns() >= end_ns) break;
     }
+    MARK("connection has had its share of the turn");
     conn_ready(conn);
 }
 
@@ -196,6 +203,7 @@ static void serve_all(struct server *server)
     }
     list_append(&conns->waiting, &waiting);
     list_append(&batch, &conns->ready);
+    MARK_IF(!list_empty(&batch), "turn over before all were served");
     list_append(&conns->ready, &batch);
 }
 

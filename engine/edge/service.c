@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/mark.h"
 #include "core/frame.h"
 #include "port/clock.h"
 
@@ -130,6 +131,7 @@ static enum service_verdict subscribe(struct service *service, struct conn *conn
     struct tkd_events_from wish;
     record_head(frame_first(frame), &wish, sizeof(wish));
     u64 next = reader_event_last(&service->reader) + 1;
+    MARK_IF(wish.from > next, "subscription from the future");
     if (wish.from > next) return service_refuse(service, conn, frame, TKD_BAD_VALUE);
     struct answer answer;
     if (!answer_begin(conn, 0, &answer)) return SERVICE_NO_ROOM;
@@ -206,6 +208,7 @@ static enum service_verdict command(struct service *service, struct conn *conn, 
     struct answer answer;
     struct outcome outcome = {.status = TKD_OK, .saw_state = true};
     if (frame->session != 0 && frame->session != conn_session(conn)) {
+        MARK("request without its session attached");
         return service_refuse(service, conn, frame, TKD_FENCED);
     }
     if (!answer_begin(conn, frame->count * (u32)sizeof(struct tkd_result), &answer)) return SERVICE_NO_ROOM;
@@ -293,11 +296,13 @@ static enum tkd_status check(const struct service *service, struct conn *conn, c
         conn->verified = true;
     }
     if (!conn->greeted && frame->op != TKD_OP_HELLO) return TKD_HELLO_FIRST;
+    MARK_IF(service->stopping && !conn->granted, "request refused: stopping");
     return service->stopping && !conn->granted ? TKD_STOPPING : TKD_OK;
 }
 
 enum service_verdict service_frame(struct service *service, struct conn *conn, const struct tkd_frame *frame)
 {
+    MARK_IF(!pipeline_hold_room(&service->pipeline), "too many answers held");
     if (!pipeline_hold_room(&service->pipeline)) return SERVICE_WAIT;
     enum tkd_status status = check(service, conn, frame);
     if (status != TKD_OK) return service_refuse(service, conn, frame, status);

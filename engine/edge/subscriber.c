@@ -1,6 +1,7 @@
 #include "edge/subscriber.h"
 
 #include "base/log.h"
+#include "base/mark.h"
 #include "core/frame.h"
 
 /* Copies the next events behind the header that is to stand at `at`; false: they cannot be read. */
@@ -42,6 +43,7 @@ static u32 push(struct service *service, struct conn *conn)
 {
     static const u32 sizes[] = {SUBSCRIBER_PUSH_BYTES, TKD_FRAME_BYTES_MAX - TKD_FRAME_BYTES};
     struct quota *quota = &conn->conns->out_quota;
+    MARK_IF(outbox_unsent(&conn->out) > SUBSCRIBER_UNSENT_BYTES, "subscriber has too much unread");
     if (outbox_unsent(&conn->out) > SUBSCRIBER_UNSENT_BYTES) return 0;
     for (u32 i = 0; i < ARRAY_COUNT(sizes); i++) { /* the second time for one large event */
         struct event_page page;
@@ -49,6 +51,7 @@ static u32 push(struct service *service, struct conn *conn)
         if (!quota_has(quota, TKD_FRAME_BYTES + sizes[i] + quota->max_bytes / 2)) return 0;
         u8 *at = outbox_reserve(&conn->out, quota, TKD_FRAME_BYTES + sizes[i]);
         if (!at || !gather(service, conn, at, sizes[i], &page)) return 0;
+        MARK_IF(page.count == 0, "one event larger than a push");
         if (page.count == 0) continue;
         seal(service, conn, at, &page);
         return TKD_FRAME_BYTES + page.bytes;
@@ -73,6 +76,7 @@ bool subscribers_push(struct service *service)
         if (conn->event_next <= pipeline->durable_seq && (pushed = push(service, conn)) == 0) {
             if (list_linked(link)) conn_stall(conn);
         } else if (conn->event_next <= pipeline->durable_seq) {
+            MARK("subscriber lags behind");
             list_remove(link);
             list_push(&conns->lagging, link); /* behind the others */
         }
