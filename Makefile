@@ -69,7 +69,7 @@ LIB := $(BUILD)/lib
 SONAME := libticketd.so.1
 PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
 
-.PHONY: all test test-build sim sim-swarm demo bench asan cov install format lint help clean deps protocol
+.PHONY: all test test-build sim sim-swarm crash demo bench asan cov install format lint help clean deps protocol
 
 all: $(PROGRAMS) $(LIB)/libticketd.a $(LIB)/$(SONAME) ## the server, the tools, the library (build/bin, build/lib)
 
@@ -177,7 +177,17 @@ sim: $(SIM) ## one simulated life of the server, repeatable: SEED=n; V=1 tells i
 sim-swarm: $(SIM) ## fresh seeds until the time is over: SECONDS=n
 	@$(SIM) --swarm $(or $(SECONDS),60)
 
-test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM)
+# Real kills of the real server, by a program that keeps its own record.
+CRASH := $(BIN)/ticketcrash
+
+$(CRASH): $(call objects,$(filter-out tests/crash/test_%,$(call sources,tests/crash/*.c))) $(LIB)/libclient.a
+	@mkdir -p $(@D)
+	$(LINK) $^ $(ENGINE_LIBS)
+
+crash: all $(CRASH) ## kills the server under load and compares what is left: ROUNDS=n SEED=s
+	@$(CRASH) $(or $(ROUNDS),100) $(or $(SEED),1)
+
+test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM) $(CRASH)
 
 test: test-build ## builds all and runs every test
 	@BUILD=$(BUILD) ONLY='$(ONLY)' SANITIZE='$(SANITIZE)' OPTIMIZE='$(OPTIMIZE)' tests/run $(TEST_BINARIES)
