@@ -48,7 +48,8 @@ struct server {
     pid_t pid; /* 0: none */
     int errors;
     bool ready;
-    bool stopped; /* the last one ended by itself, after SIGTERM */
+    bool told;    /* to stop */
+    bool stopped; /* and it did, by itself */
     char log[32768];
     u32 log_bytes;
     char tcp[64]; /* PORT */
@@ -60,9 +61,11 @@ void server_start(struct server *server);
 /* Takes what it has logged; returns false when it has ended. */
 bool server_listen(struct server *server);
 void server_wait_ready(struct server *server);
-void server_kill(struct server *server);
-/* It was told to stop: true when it has, well. */
+/* SIGTERM, and whether it has ended since. */
+void server_stop(struct server *server);
 bool server_has_stopped(struct server *server);
+/* SIGKILL, unless it has ended. */
+void server_kill(struct server *server);
 /* The number behind ` name=` in the log, or 0. */
 u64 server_logged(const struct server *server, const char *name);
 void server_show_log(const struct server *server);

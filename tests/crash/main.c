@@ -194,7 +194,7 @@ static void load(enum moment moment)
 {
     u64 end_us = now_us() + log_uniform(&world.prng, 100, 400000), more_us = 0;
     while (now_us() < end_us) turn(end_us, true);
-    if (moment == MOMENT_STOP) kill(world.server.pid, SIGTERM);
+    if (moment == MOMENT_STOP) server_stop(&world.server);
     if (moment == MOMENT_CHECKPOINT || moment == MOMENT_BACKUP) ask(moment);
     if (moment != MOMENT_LOAD) more_us = log_uniform(&world.prng, 50, moment == MOMENT_STOP ? 60000 : 300000);
     end_us = now_us() + more_us;
@@ -269,12 +269,9 @@ static void live_round(void)
     }
     resume(stopped);
     load(moment);
-    if (world.server.stopped) {
-        figures.stops++;
-    } else {
-        server_kill(&world.server);
-        figures.kills[moment]++;
-    }
+    server_kill(&world.server);
+    figures.stops += world.server.stopped;
+    figures.kills[moment] += !world.server.stopped;
     part();
     if (access("desk/backups/friday", F_OK) == 0) server_check_backup("desk/backups/friday");
 }
@@ -329,7 +326,7 @@ static void end_life(void)
     record_verify(&world);
     record_compare(&world);
     struct digest before = digest();
-    kill(world.server.pid, SIGTERM);
+    server_stop(&world.server);
     u64 end_us = now_us() + PATIENCE_MS * 1000ull;
     while (!server_has_stopped(&world.server)) {
         turn(now_us() + 1000, false);
