@@ -1,5 +1,6 @@
 #include "edge/conn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mark.h"
@@ -28,12 +29,13 @@ bool conns_create(struct conns *conns, struct io *io, u32 count_max, u64 buffer_
     list_init(&conns->lagging);
     list_init(&conns->stalled);
     conns->buffers = host_reserve(count_max * BUFFERS_BYTES, error, error_bytes);
-    if (!conns->buffers) return false;
+    if (!conns->buffers) return false; /* by far the largest: its explanation says more */
     conns->slots = host_reserve(count_max * sizeof(struct conn), error, error_bytes);
     conns->sessions = calloc(count_max, sizeof(u64));
     conns->free_slots = calloc(count_max, sizeof(u32));
-    ASSERT(conns->slots && conns->sessions && conns->free_slots);
-    return true;
+    if (conns->slots && conns->sessions && conns->free_slots) return true;
+    snprintf(error, error_bytes, "no memory for %u connections; lower --connections", count_max);
+    return false;
 }
 
 void conns_destroy(struct conns *conns)
@@ -370,7 +372,8 @@ void conn_attach(struct conn *conn, u64 session)
     struct conns *conns = conn->conns;
     ASSERT(session != 0);
     for (u32 i = 0; i < conns->used_slots; i++) { /* one dense array; attaching is rare */
-        MARK_IF(conns->sessions[i] == session && i != conn->index, "session taken over by another connection");
+        MARK_IF(conns->sessions[i] == session && i != conn->index,
+                "session taken over by another connection");
         if (conns->sessions[i] == session) conns->sessions[i] = 0;
     }
     conns->sessions[conn->index] = session;

@@ -168,7 +168,10 @@ static int run(struct process *process)
     warn_durability(&process->options);
     if (io_create(&process->io, process->error, ERROR_BYTES) < 0) return stopped("no_io", process->error);
     if (recover(process) < 0) return stopped("not_recovered", process->error);
-    if (checkpoint_start(process) < 0) return stopped("not_recovered", "no memory for the checkpoint's buffers");
+    if (checkpoint_start(process) < 0) {
+        recovery_close(&process->recovery);
+        return stopped("not_recovered", "no memory for the checkpoint's buffers; remedy: free some");
+    }
     if (serve_start(process) < 0) {
         checkpoint_destroy(process->checkpoint);
         recovery_close(&process->recovery);

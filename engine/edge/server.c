@@ -337,6 +337,20 @@ static void turn(struct server *server)
 
 /* ---- From start to end ---- */
 
+/* What needs memory. */
+static bool parts_create(struct server *server, const struct server_config *config, struct state *state,
+                         struct wal *wal, struct store *store, char *error, u32 error_bytes)
+{
+    struct service *service = &server->service;
+    if (!conns_create(&server->conns, server->io, config->connections_max, config->buffer_bytes, error,
+                      error_bytes))
+        return false;
+    snprintf(error, error_bytes, "no memory to serve; remedy: free some");
+    return pipeline_create(&service->pipeline, state, wal, server->checkpoint, &server->conns,
+                           config->virtual_clock) &&
+           reader_create(&service->reader, state, store);
+}
+
 i32 server_create(struct server *server, const struct server_config *config, struct io *io, i32 signal_fd,
                   struct state *state, struct wal *wal, struct store *store, struct checkpoint *checkpoint,
                   char *error, u32 error_bytes)
@@ -346,12 +360,9 @@ i32 server_create(struct server *server, const struct server_config *config, str
     server->signal_op = (struct io_op){.done = signalled, .owner = server};
     server->timer = (struct io_op){.done = timer_fired, .owner = server};
     i32 result = listeners_open(server, config, error, error_bytes);
-    if (result == 0 && !conns_create(&server->conns, io, config->connections_max, config->buffer_bytes, error,
-                                     error_bytes)) {
-        result = -ENOMEM;
-    }
+    if (result == 0 && !parts_create(server, config, state, wal, store, error, error_bytes)) result = -ENOMEM;
     if (result < 0) {
-        listeners_close(server);
+        server_destroy(server);
         return result;
     }
     struct service *service = &server->service;
@@ -362,10 +373,6 @@ i32 server_create(struct server *server, const struct server_config *config, str
                                         .memory_budget_bytes = config->memory_budget_bytes,
                                         .version = config->version,
                                         .durability = config->durability};
-    bool made =
-        pipeline_create(&service->pipeline, state, wal, checkpoint, &server->conns, config->virtual_clock) &&
-        reader_create(&service->reader, state, store);
-    ASSERT(made);
     service->shown_seq = service->pipeline.durable_seq;
     server->conns.now_ms = now_ns / MS_NS;
     server->tick_ns = now_ns;

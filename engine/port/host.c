@@ -84,7 +84,10 @@ void *host_reserve(u64 bytes, char *error, u32 error_bytes)
     return memory;
 }
 
-void host_release(void *memory, u64 bytes) { munmap(memory, bytes); }
+void host_release(void *memory, u64 bytes)
+{
+    if (memory != NULL) munmap(memory, bytes);
+}
 
 void host_discard(void *memory, u64 bytes) { ASSERT(madvise(memory, bytes, MADV_DONTNEED) == 0); }
 
