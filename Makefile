@@ -69,7 +69,7 @@ LIB := $(BUILD)/lib
 SONAME := libticketd.so.1
 PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
 
-.PHONY: all test test-build sim sim-swarm crash demo bench asan cov install format lint help clean deps protocol
+.PHONY: all test test-build sim sim-swarm sim-exhaustive crash demo bench asan cov install format lint help clean deps protocol
 
 all: $(PROGRAMS) $(LIB)/libticketd.a $(LIB)/$(SONAME) ## the server, the tools, the library (build/bin, build/lib)
 
@@ -176,6 +176,9 @@ sim: $(SIM) ## one simulated life of the server, repeatable: SEED=n; V=1 tells i
 
 sim-swarm: $(SIM) ## fresh seeds until the time is over: SECONDS=n
 	@$(SIM) --swarm $(or $(SECONDS),60)
+
+sim-exhaustive: $(SIM) ## every point of short lives: each step, call and allocation; POINT=one of them
+	@$(SIM) --exhaustive $(or $(POINT),all)
 
 # Real kills of the real server, by a program that keeps its own record.
 CRASH := $(BIN)/ticketcrash

@@ -310,7 +310,7 @@ static void work(struct client *client)
     client->work_ns = world->now_ns + some_ns(world->plan.think_ns);
     act_at(client, client->work_ns);
     if (chance(1, 20)) query(client);
-    if (chance(1, 400)) checkpoint(client);
+    if (chance(1, world->plan.checkpoint_requests)) checkpoint(client);
     if (fault(FAULT_RESEND, 1, 40)) work_again(client);
     while (client->outstanding_count < client->window) {
         work_new(client);

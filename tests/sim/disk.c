@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "port/file.h"
+#include "tests/sim/exhaust.h"
 #include "tests/sim/world.h"
 
 #define INODES_MAX  512u
@@ -275,9 +276,9 @@ static void sectors_settle(struct inode *inode)
 static void sectors_gamble(struct inode *inode)
 {
     u64 keep = chance_below(5), unit = world->plan.sector_bytes / SECTOR;
-    if (world->plan.power_only_keeps_or_loses) keep = chance(1, 2) ? 4 : 0;
+    if (world->plan.power == POWER_WHOLE) keep = chance(1, 2) ? 4 : 0;
     for (u64 i = 0; i < inode->bytes_max / SECTOR; i += unit) {
-        bool kept = chance(keep, 4);
+        bool kept = power_keeps(keep, i / unit);
         for (u64 at = i; at < i + unit; at++) {
             if (inode->dirty[at] && kept) {
                 memcpy(inode->durable + at * SECTOR, inode->cache + at * SECTOR, SECTOR);
@@ -285,7 +286,7 @@ static void sectors_gamble(struct inode *inode)
             inode->dirty[at] = 0;
         }
     }
-    if (chance(keep, 4)) inode->bytes_durable = inode->bytes;
+    if (power_keeps(keep, 0)) inode->bytes_durable = inode->bytes;
 }
 
 static void last_write_note(const struct disk_write *write)
@@ -302,9 +303,9 @@ static void write_torn(const struct disk_write *write, bool on_disk)
     struct inode *inode = &disk->inodes[write->inode];
     u64 keep = chance_below(5), unit = world->plan.sector_bytes;
     bool whole = true;
-    if (world->plan.power_only_keeps_or_loses) keep = chance(1, 2) ? 4 : 0;
+    if (world->plan.power == POWER_WHOLE) keep = chance(1, 2) ? 4 : 0;
     for (u64 at = 0; at < write->bytes; at += unit) {
-        if (!chance(keep, 4)) {
+        if (!power_keeps(keep, at / unit)) {
             whole = false;
             continue;
         }
@@ -319,6 +320,8 @@ static void write_torn(const struct disk_write *write, bool on_disk)
 static void power_loss(void)
 {
     u32 kept = (u32)chance_below(disk->journal_count + 1);
+    if (world->plan.power == POWER_NOTHING) kept = 0;
+    if (world->plan.power == POWER_ALL) kept = disk->journal_count;
     for (u32 i = 0; i < kept; i++) journal_apply(&disk->durable, &disk->journal[i]);
     disk->names = disk->durable;
     for (u32 i = 0; i < INODES_MAX; i++) {
@@ -476,10 +479,13 @@ i32 disk_write_end(struct disk_write *write)
     i32 result = (i32)write->bytes;
     if (memcmp(write->data, write->buffer, write->bytes) != 0)
         violation("a buffer changed while it was written");
-    if (fault(FAULT_WRITE_ERROR, 1, 400)) {
+    i32 error = exhaust_call(CALL_WRITE);
+    if (error == 0 && fault(FAULT_WRITE_ERROR, 1, 400))
+        error = write->durable && chance(1, 4) ? -ENOSPC : -EIO;
+    if (error < 0) {
         write_torn(write, true);
         world->errors_expected = true;
-        result = write->durable && chance(1, 4) ? -ENOSPC : -EIO;
+        result = error;
     } else {
         sectors_dirty(inode, write->offset, write->bytes, write->data);
         if (write->durable) {
@@ -493,10 +499,12 @@ i32 disk_write_end(struct disk_write *write)
 
 static i32 inode_sync(struct inode *inode, u32 number)
 {
-    if (fault(FAULT_SYNC_ERROR, 1, 300)) {
+    i32 error = exhaust_call(inode->directory ? CALL_SYNC_DIRECTORY : CALL_SYNC);
+    if (error == 0 && fault(FAULT_SYNC_ERROR, 1, 300)) error = -EIO;
+    if (error < 0) {
         world->errors_expected = true;
         if (!inode->directory) sectors_gamble(inode); /* the rest is lost, though a reader still sees it */
-        return -EIO;
+        return error;
     }
     if (inode->directory)
         directory_sync(path_of(number));
@@ -518,6 +526,11 @@ i32 file_join(char *path, const char *directory, const char *name)
 i32 file_lock(const char *directory, char *error, u32 error_bytes)
 {
     step();
+    i32 failure = exhaust_call(CALL_LOCK);
+    if (failure < 0) {
+        snprintf(error, error_bytes, "cannot lock %s: %s", directory, strerror(-failure));
+        return failure;
+    }
     if (disk->locked) {
         snprintf(error, error_bytes, "%s is in use", directory);
         return -EBUSY;
@@ -536,8 +549,9 @@ i32 file_lock_held(const char *directory, u64 *pid)
 i32 file_make_directory(const char *path)
 {
     char part[PATH_BYTES];
-    i32 result = 0;
     step();
+    i32 result = exhaust_call(CALL_MAKE_DIRECTORY);
+    if (result < 0) return result;
     for (const char *at = path + 1;; at++) {
         if (*at != '/' && *at != 0) continue;
         snprintf(part, sizeof part, "%.*s", (int)(at - path), path);
@@ -555,6 +569,8 @@ i32 file_make_directory(const char *path)
 i32 file_open_directory(const char *path)
 {
     struct name *name = name_find(&disk->names, path);
+    i32 error = exhaust_call(CALL_OPEN_DIRECTORY);
+    if (error < 0) return error;
     return name == NULL ? -ENOENT : fd_open(name->inode);
 }
 
@@ -570,6 +586,8 @@ i32 file_exists(const char *path) { return name_find(&disk->names, path) != NULL
 i32 file_remove(const char *path)
 {
     step();
+    i32 error = exhaust_call(CALL_REMOVE);
+    if (error < 0) return error;
     struct name *name = name_find(&disk->names, path);
     if (name != NULL) journal_add(JOURNAL_REMOVE, path, "", name->inode);
     return 0;
@@ -578,6 +596,8 @@ i32 file_remove(const char *path)
 i32 file_rename(const char *from, const char *to)
 {
     step();
+    i32 error = exhaust_call(CALL_RENAME);
+    if (error < 0) return error;
     struct name *name = name_find(&disk->names, from);
     if (name == NULL) return -ENOENT;
     char prefix[PATH_BYTES];
@@ -599,6 +619,8 @@ i32 file_rename(const char *from, const char *to)
 i32 file_open(const char *path, bool write, bool create, bool *direct)
 {
     step();
+    i32 error = exhaust_call(CALL_OPEN);
+    if (error < 0) return error;
     *direct = true;
     struct name *name = name_find(&disk->names, path);
     if (name != NULL) return fd_open(name->inode);
@@ -615,11 +637,17 @@ void file_close(i32 fd)
     if (fd > 0) disk->fds[fd - FD_FIRST] = 0;
 }
 
-i64 file_bytes(i32 fd) { return (i64)inode_of(fd)->bytes; }
+i64 file_bytes(i32 fd)
+{
+    i32 error = exhaust_call(CALL_STAT);
+    return error < 0 ? error : (i64)inode_of(fd)->bytes;
+}
 
 i32 file_allocate(i32 fd, u64 bytes)
 {
     step();
+    i32 error = exhaust_call(CALL_ALLOCATE);
+    if (error < 0) return error;
     struct inode *inode = inode_of(fd);
     if (bytes <= inode->bytes) return 0;
     if (bytes - inode->bytes > disk_room()) return -ENOSPC;
@@ -632,11 +660,14 @@ i64 file_read_at(i32 fd, void *buffer, u64 bytes, u64 offset)
     step();
     struct inode *inode = inode_of(fd);
     ASSERT(offset % 4096 == 0 && bytes % 4096 == 0);
-    if (fault(FAULT_READ_ERROR, 1, 100)) {
+    i32 error = exhaust_call(CALL_READ);
+    if (error == 0 && fault(FAULT_READ_ERROR, 1, 100)) error = -EIO;
+    if (error < 0) {
         world->errors_expected = true;
-        return -EIO;
+        return error;
     }
     u64 there = min_u64(bytes, sat_sub(inode->bytes, offset));
+    if (error > 0) there -= min_u64(there, 4096);
     memcpy(buffer, inode->cache + offset, there);
     return (i64)there;
 }
@@ -662,6 +693,8 @@ i32 file_names(const char *directory, file_name_fn *fn, void *owner)
     static char names[NAMES_MAX][PATH_BYTES];
     u32 count = 0;
     step();
+    i32 error = exhaust_call(CALL_LIST);
+    if (error < 0) return error;
     for (u32 i = 0; i < disk->names.count; i++) {
         if (!inside(disk->names.items[i].path, directory)) continue;
         snprintf(names[count++], PATH_BYTES, "%s", strrchr(disk->names.items[i].path, '/') + 1);
@@ -674,6 +707,7 @@ i32 file_names(const char *directory, file_name_fn *fn, void *owner)
 
 void *file_buffer(u64 bytes)
 {
+    if (exhaust_memory()) return NULL;
     void *buffer =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(buffer != MAP_FAILED);

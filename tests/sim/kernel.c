@@ -9,6 +9,7 @@
 #include "port/host.h"
 #include "port/io.h"
 #include "port/net.h"
+#include "tests/sim/exhaust.h"
 #include "tests/sim/world.h"
 
 #define PENDING_MAX   1024u
@@ -264,10 +265,10 @@ void io_timeout_cancel(struct io *io, struct io_op *op)
 
 i32 io_create(struct io **io, char *error, u32 error_bytes)
 {
-    (void)error;
-    (void)error_bytes;
+    i32 failure = exhaust_call(CALL_RING);
+    if (failure < 0) snprintf(error, error_bytes, "cannot make the ring: %s", strerror(-failure));
     *io = &kernel->io;
-    return 0;
+    return failure;
 }
 
 void io_destroy(struct io *io) { (void)io; }
@@ -325,12 +326,15 @@ static i32 accept_end(void)
     u32 number;
     struct socket *socket = waiting_socket(&number);
     if (!kernel->listening || socket == NULL) return -EINVAL;
+    i32 error = exhaust_call(CALL_ACCEPT);
+    if (error < 0) return error;
     socket->accepted = true;
     return FD_SOCKET + (i32)number;
 }
 
-static u32 shortened(u32 bytes)
+static u32 shortened(u32 bytes, i32 error)
 {
+    if (error > 0) return 1;
     if (bytes > 1 && fault(FAULT_SHORT, 1, 8)) return 1 + (u32)chance_below(bytes - 1);
     return bytes;
 }
@@ -339,7 +343,10 @@ static i32 receive_end(const struct pending *pending)
 {
     struct socket *socket = socket_of(pending->fd);
     if (socket->shut) return 0;
-    if (socket->in.used > 0) return (i32)stream_take(&socket->in, pending->buffer, shortened(pending->bytes));
+    i32 error = exhaust_call(CALL_RECEIVE);
+    if (error < 0) return error;
+    if (socket->in.used > 0)
+        return (i32)stream_take(&socket->in, pending->buffer, shortened(pending->bytes, error));
     return chance(1, 2) ? 0 : -ECONNRESET;
 }
 
@@ -347,7 +354,9 @@ static i32 send_end(const struct pending *pending)
 {
     struct socket *socket = socket_of(pending->fd);
     if (socket->shut || !socket->client_open) return -EPIPE;
-    u32 bytes = shortened(min_u32(pending->bytes, send_room(socket)));
+    i32 error = exhaust_call(CALL_SEND);
+    if (error < 0) return error;
+    u32 bytes = shortened(min_u32(pending->bytes, send_room(socket)), error);
     stream_put(&socket->out, pending->buffer, bytes);
     clients_wake((u32)(pending->fd - FD_SOCKET), world->now_ns + chance_below(MS_NS));
     return (i32)bytes;
@@ -361,7 +370,7 @@ static i32 close_end(i32 fd)
         socket_free(socket);
     else
         clients_wake((u32)(fd - FD_SOCKET), world->now_ns);
-    return 0;
+    return exhaust_call(CALL_CLOSE);
 }
 
 static i32 signal_end(const struct pending *pending)
@@ -422,7 +431,7 @@ static u32 reap(void)
 
 static u64 next_ns(void)
 {
-    u64 next = min_u64(clients_next_ns(), store_next_ns());
+    u64 next = min_u64(min_u64(clients_next_ns(), store_next_ns()), exhaust_next_ns());
     if (!world->healed) next = min_u64(next, world->next_fault_ns);
     for (u32 i = 0; i < kernel->pending_count; i++) {
         const struct pending *pending = &kernel->pending[i];
@@ -464,8 +473,11 @@ u64 clock_monotonic_ns(void)
 
 i32 net_listen_tcp(struct net_listener *listener, const char *address, char *error, u32 error_bytes)
 {
-    (void)error;
-    (void)error_bytes;
+    i32 failure = exhaust_call(CALL_LISTEN);
+    if (failure < 0) {
+        snprintf(error, error_bytes, "cannot listen on %s: %s", address, strerror(-failure));
+        return failure;
+    }
     *listener = (struct net_listener){.fd = FD_LISTENER, .tcp = true};
     snprintf(listener->name, sizeof listener->name, "%s", address);
     kernel->listening = true;
@@ -530,8 +542,10 @@ u64 host_memory_bytes(void) { return (u64)1 << 30; }
 
 void *host_reserve(u64 bytes, char *error, u32 error_bytes)
 {
-    (void)error;
-    (void)error_bytes;
+    if (exhaust_memory()) {
+        snprintf(error, error_bytes, "no memory");
+        return NULL;
+    }
     void *memory =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(memory != MAP_FAILED);
@@ -542,9 +556,13 @@ void *host_reserve(u64 bytes, char *error, u32 error_bytes)
 void host_release(void *memory, u64 bytes)
 {
     (void)bytes;
-    process_memory_remove(memory);
+    if (memory != NULL) process_memory_remove(memory);
 }
 
 void host_discard(void *memory, u64 bytes) { ASSERT(madvise(memory, bytes, MADV_DONTNEED) == 0); }
-i32 host_signals(void) { return FD_SIGNAL; }
+i32 host_signals(void)
+{
+    i32 error = exhaust_call(CALL_SIGNALS);
+    return error < 0 ? error : FD_SIGNAL;
+}
 void host_notify(const char *state) { (void)state; }

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "port/file.h"
+#include "tests/sim/exhaust.h"
 #include "tests/sim/world.h"
 
 #define CHUNKS_MAX 16384u /* slots of the hash table of chunks */
@@ -218,8 +219,8 @@ static i32 job_run(struct store *store, const struct store_job *job)
 {
     if (store->failed < 0) return store->failed;
     if (job->kind == STORE_COPY) return run_copy(job);
-    i32 result = 0;
-    if (fault(FAULT_STORE_ERROR, 1, 300)) {
+    i32 result = exhaust_call(CALL_STORE_JOB);
+    if (result == 0 && fault(FAULT_STORE_ERROR, 1, 300)) {
         world->errors_expected = true;
         result = chance(1, 2) ? -EIO : -ENOSPC;
     }
@@ -274,9 +275,10 @@ i32 store_open(struct store **store, const char *directory, struct io *io, char 
     *store = NULL;
     i32 result = file_make_directory(directory);
     if (result >= 0 && fault(FAULT_READ_ERROR, 1, 40)) result = -EIO;
+    if (result >= 0) result = exhaust_call(CALL_STORE_OPEN);
     if (result < 0) {
         world->errors_expected = true;
-        snprintf(error, error_bytes, "cannot open the store %s", directory);
+        snprintf(error, error_bytes, "cannot open the store %s: %s", directory, strerror(-result));
         return result;
     }
     *store = open_store = world_alloc(sizeof **store);
@@ -293,6 +295,8 @@ void store_close(struct store *store)
 i32 store_root_read(struct store *store, struct store_root *root)
 {
     (void)store;
+    i32 error = exhaust_call(CALL_STORE_READ);
+    if (error < 0) return error;
     if (!stored->has_root) return 1;
     *root = stored->root;
     return 0;
@@ -305,10 +309,10 @@ i32 store_chunks_each(struct store *store, store_chunk_fn *fn, void *owner, char
     for (u32 i = 0; i < CHUNKS_MAX; i++) {
         const struct chunk *chunk = &stored->chunks.slots[i];
         if (!chunk->used || chunk->data == NULL) continue;
-        if (fault(FAULT_READ_ERROR, 1, 5000)) {
+        if (exhaust_call(CALL_STORE_READ) < 0 || fault(FAULT_READ_ERROR, 1, 5000)) {
             world->errors_expected = true;
-            snprintf(error, error_bytes, "the store is damaged: chunk %u of table %u", chunk->chunk,
-                     chunk->table);
+            snprintf(error, error_bytes, "the store is damaged: chunk %u of table %u: %s", chunk->chunk,
+                     chunk->table, strerror(EIO));
             return -EIO;
         }
         i32 result = fn(owner, chunk->table, chunk->chunk, chunk->data, chunk->bytes);
@@ -327,6 +331,8 @@ i32 store_event_read(struct store *store, u64 seq, void *buffer, u32 bytes_max)
 {
     (void)store;
     const struct tkd_event *event = event_stored_at(seq);
+    i32 error = exhaust_call(CALL_STORE_READ);
+    if (error < 0) return error;
     if (event == NULL) return 1;
     if (event->size > bytes_max) return -EMSGSIZE;
     memcpy(buffer, event, event->size);
@@ -337,6 +343,8 @@ i32 store_events_read(struct store *store, u64 seq, void *buffer, u32 bytes_max,
 {
     (void)store;
     *bytes = 0;
+    i32 error = exhaust_call(CALL_STORE_READ);
+    if (error < 0) return error;
     const struct tkd_event *event = event_stored_at(seq);
     if (event == NULL) return 1;
     for (; event != NULL && event->size <= bytes_max - *bytes; event = event_stored_at(++seq)) {
@@ -349,6 +357,8 @@ i32 store_events_read(struct store *store, u64 seq, void *buffer, u32 bytes_max,
 i32 store_event_last(struct store *store, u64 *seq)
 {
     (void)store;
+    i32 error = exhaust_call(CALL_STORE_READ);
+    if (error < 0) return error;
     *seq = stored->events.count;
     return 0;
 }

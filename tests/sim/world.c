@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "tests/sim/exhaust.h"
 
 struct world *world;
 
@@ -59,6 +60,7 @@ void world_free(void *memory) { __real_free(memory); }
 
 void *__wrap_calloc(size_t count, size_t bytes)
 {
+    if (exhaust_memory()) return NULL;
     struct block *block = __real_calloc(1, sizeof *block + count * bytes);
     ASSERT(block != NULL);
     block->bytes = count * bytes;
@@ -82,6 +84,7 @@ void __wrap_free(void *memory)
 void *__wrap_realloc(void *memory, size_t bytes)
 {
     void *larger = __wrap_calloc(1, bytes);
+    if (larger == NULL) return NULL;
     if (memory != NULL) memcpy(larger, memory, min_u64(bytes, ((struct block *)memory - 1)->bytes));
     __wrap_free(memory);
     return larger;
@@ -90,7 +93,7 @@ void *__wrap_realloc(void *memory, size_t bytes)
 char *__wrap_strdup(const char *text)
 {
     char *copy = __wrap_calloc(1, strlen(text) + 1);
-    memcpy(copy, text, strlen(text));
+    if (copy != NULL) memcpy(copy, text, strlen(text));
     return copy;
 }
 
@@ -117,6 +120,13 @@ void process_memory_drop(void)
     for (u32 i = 0; i < ARRAY_COUNT(mappings); i++) {
         if (mappings[i].memory != NULL) process_memory_remove(mappings[i].memory);
     }
+}
+
+bool process_memory_left(void)
+{
+    bool left = blocks.next != &blocks;
+    for (u32 i = 0; i < ARRAY_COUNT(mappings); i++) left = left || mappings[i].memory != NULL;
+    return left;
 }
 
 /* ---- Chance ---- */
@@ -167,7 +177,8 @@ void plan_draw(struct plan *plan)
     plan->connections_max = plan->workers + plan->subscribers + (u32)some_between(0, 12);
     plan->receive_window_bytes = some_between(4, 512) << 10;
     plan->disk_bytes = (u64)64 << 20;
-    plan->power_only_keeps_or_loses = chance(1, 4);
+    plan->power = chance(1, 4) ? POWER_WHOLE : POWER_CHANCE;
+    plan->checkpoint_requests = 400;
 }
 
 /* ---- Crashes ---- */
@@ -180,8 +191,16 @@ void crash_now(bool power)
     longjmp(world->crashed, 1);
 }
 
+bool power_keeps(u64 part, u64 unit)
+{
+    if (world->plan.power <= POWER_WHOLE) return chance(part, 4);
+    if (world->plan.power <= POWER_ALL) return world->plan.power == POWER_ALL;
+    return (unit % 2 == 0) == (world->plan.power == POWER_EVEN);
+}
+
 void crash_step(void)
 {
+    exhaust_step();
     if (!world->running || world->crash_in == 0 || --world->crash_in > 0) return;
     if (world->healed) return;
     crash_now(world->plan.faults[FAULT_POWER] && chance(3, 4));
@@ -214,6 +233,7 @@ static void disk_fault(void)
 
 void faults_by_time(void)
 {
+    exhaust_time();
     if (world->healed || world->now_ns < world->next_fault_ns) return;
     world->next_fault_ns = world->now_ns + some_ns(world->plan.fault_ns);
     if (fault(FAULT_CLOCK_JUMP, 1, 4)) {
@@ -251,7 +271,7 @@ void violation(const char *format, ...)
     fprintf(stderr, "seed %llu, %.6f s: VIOLATION: ", (unsigned long long)world->seed,
             (double)world->now_ns / 1e9);
     vfprintf(stderr, format, arguments);
-    fprintf(stderr, "\nrepeat it with: make sim SEED=%llu\n", (unsigned long long)world->seed);
+    fprintf(stderr, "\nrepeat it with: %s\n", world->repeat);
     va_end(arguments);
     abort();
 }

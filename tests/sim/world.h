@@ -61,6 +61,16 @@ struct tally {
     u64 faults[FAULTS_COUNT];
 };
 
+/* What is left of what was not synced when power is lost. */
+enum power {
+    POWER_CHANCE = 0, /* of every unit by itself */
+    POWER_WHOLE,      /* each file all or nothing: no torn writes */
+    POWER_NOTHING,
+    POWER_ALL,
+    POWER_EVEN, /* every other unit */
+    POWER_ODD
+};
+
 /* What a seed draws. */
 struct plan {
     bool faults[FAULTS_COUNT];
@@ -81,7 +91,8 @@ struct plan {
     u32 connections_max;
     u64 receive_window_bytes; /* what a client's socket takes without being read */
     u64 disk_bytes;
-    bool power_only_keeps_or_loses; /* no torn writes */
+    enum power power;
+    u32 checkpoint_requests; /* one of so many requests is for a checkpoint or a backup */
 };
 
 struct world {
@@ -108,6 +119,7 @@ struct world {
     bool running;         /* the process is up */
     bool done;            /* healed, and everybody has what he wants */
     jmp_buf crashed;
+    char repeat[160]; /* the command that lives this life again */
 };
 extern struct world *world;
 
@@ -116,6 +128,7 @@ void *world_grow(void *memory, u64 bytes);
 void world_free(void *memory);
 /* Everything that the process allocated. */
 void process_memory_drop(void);
+bool process_memory_left(void);
 void process_memory_add(void *memory, u64 bytes); /* a mapping */
 void process_memory_remove(void *memory);
 
@@ -128,6 +141,8 @@ void fault_count(enum fault kind);
 /* Around `about`, mostly less, sometimes ten times as much. */
 u64 some_ns(u64 about_ns);
 
+/* Is this unit of what was not synced kept when power is lost? `part` of 4 are when it is up to chance. */
+bool power_keeps(u64 part, u64 unit);
 /* A step of I/O: here the process may die. */
 void crash_step(void);
 _Noreturn void crash_now(bool power);

@@ -1,0 +1,261 @@
+/* Lives of the process under test, what ends them, and the life of a whole world. */
+#include "tests/sim/life.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "durable/checkpoint.h"
+#include "durable/recovery.h"
+#include "edge/server.h"
+#include "tests/sim/exhaust.h"
+#include "tests/sim/oracle.h"
+
+#define ERROR_BYTES     1024u
+#define HEALING_NS      ((u64)3600 * SECOND_NS)
+#define BUFFERS_BYTES   ((u64)16 << 20)
+#define DISK_ROOM_BYTES ((u64)1 << 20)
+#define RING_BYTES      ((u64)4 << 20)
+
+/* What ticketd's main() keeps: the process under test. */
+struct process {
+    struct io *io;
+    struct recovery recovery;
+    struct server server;
+    struct checkpoint *checkpoint;
+    bool served;
+    bool failed;
+    bool told; /* to stop, because all is done */
+    char error[ERROR_BYTES];
+};
+static struct process process;
+
+u64 process_events(void) { return state_events_read(process.recovery.state)->seq_next - 1; }
+
+static struct state_config desk_config(void)
+{
+    return (struct state_config){.memory_bytes = 1, .event_ring_bytes = RING_BYTES};
+}
+
+static void storage_failed(void *owner, const char *what)
+{
+    (void)owner;
+    say("failed: %s", what);
+    exhaust_told(what);
+    if (!world->errors_expected) violation("the storage failed by itself: %s", what);
+    process.failed = true;
+    server_fail(&process.server, what);
+}
+
+/* ---- One life of the process ---- */
+
+enum end { END_CLEAN = 1, END_FAILED, END_REFUSED, END_CRASHED };
+
+static enum end refused(void)
+{
+    say("refused: %s", process.error);
+    if (process.error[0] == 0) violation("a start was refused without a reason");
+    exhaust_told(process.error);
+    if (disk_damaged()) {
+        if (!world->errors_expected && !disk_damage_named(process.error))
+            violation("a start was refused without naming the damaged place: %s", process.error);
+        disk_damage_undo(); /* the operator has put the sector back */
+    } else if (!world->errors_expected && !world->disk_full) {
+        violation("a start was refused: %s", process.error);
+    }
+    world->tally->refused++;
+    return END_REFUSED;
+}
+
+static bool recover(void)
+{
+    struct recovery_config config = {.data = "/data",
+                                     .state = desk_config(),
+                                     .wal = {.durability = WAL_SYNC,
+                                             .segment_bytes = world->plan.segment_bytes,
+                                             .batch_bytes = world->plan.batch_bytes,
+                                             .failed = storage_failed}};
+    i32 result = recovery_open(&process.recovery, &config, process.io, process.error, ERROR_BYTES);
+    if (result < 0 && process_memory_left()) violation("a start was refused and something is left of it");
+    if (result < 0) return false;
+    say("recovered: op %llu, %llu replayed, %llu torn", (unsigned long long)state_op(process.recovery.state),
+        (unsigned long long)process.recovery.commands, (unsigned long long)process.recovery.torn_bytes);
+    bool running = world->running;
+    world->running = false; /* it is not the process that looks now */
+    oracle_recovered(&process.recovery);
+    world->running = running;
+    disk_damage_forget();
+    return true;
+}
+
+static bool serve_start(i32 signals)
+{
+    static const char *const addresses[] = {"127.0.0.1:7411"};
+    struct checkpoint_config checkpoint = {.log_bytes = world->plan.checkpoint_bytes,
+                                           .event_flush_bytes = world->plan.flush_bytes,
+                                           .event_flush_ms = world->plan.flush_ms,
+                                           .disk_room_bytes = DISK_ROOM_BYTES,
+                                           .backups = "/data/backups",
+                                           .failed = storage_failed};
+    struct server_config config = {.listen = addresses,
+                                   .listen_count = 1,
+                                   .connections_max = world->plan.connections_max,
+                                   .buffer_bytes = BUFFERS_BYTES,
+                                   .version = "sim",
+                                   .durability = "sync",
+                                   .store_id = process.recovery.root.store_id};
+    struct recovery *recovery = &process.recovery;
+    process.checkpoint = checkpoint_create(recovery->state, recovery->wal, recovery->store, process.io,
+                                           &recovery->root, &checkpoint);
+    if (process.checkpoint == NULL) {
+        snprintf(process.error, ERROR_BYTES, "no memory for the checkpoint's buffers");
+        return false;
+    }
+    return server_create(&process.server, &config, process.io, signals, recovery->state, recovery->wal,
+                         recovery->store, process.checkpoint, process.error, ERROR_BYTES) == 0;
+}
+
+static void close_all(void)
+{
+    server_destroy(&process.server);
+    checkpoint_destroy(process.checkpoint);
+    recovery_close(&process.recovery);
+    io_destroy(process.io);
+}
+
+static enum end live(void)
+{
+    i32 signals = host_signals();
+    if (signals < 0) snprintf(process.error, ERROR_BYTES, "no signals: %s", strerror(-signals));
+    if (signals < 0 || io_create(&process.io, process.error, ERROR_BYTES) < 0 || !recover()) return refused();
+    world->tally->boots++;
+    if (!serve_start(signals)) return refused();
+    if (process.failed) server_fail(&process.server, "before it served");
+    process.served = true;
+    exhaust_serves();
+    if (!server_run(&process.server)) return END_FAILED;
+    close_all();
+    return END_CLEAN;
+}
+
+/* Boots, serves, dies. */
+static enum end process_run(void)
+{
+    memset(&process, 0, sizeof process);
+    world->errors_expected = false;
+    world->running = true;
+    world->stop_signal = false;
+    world->crash_in =
+        world->plan.faults[FAULT_CRASH] && !world->healed ? 1 + chance_below(world->plan.crash_steps * 2) : 0;
+    enum end end;
+    if (setjmp(world->crashed) == 0)
+        end = live();
+    else
+        end = END_CRASHED;
+    world->running = false;
+    return end;
+}
+
+static void process_bury(enum end end)
+{
+    static const char *const ends[] = {"", "stopped", "failed", "refused", "crashed"};
+    say("%s%s", ends[end], end == END_CRASHED && world->power_lost ? ", power lost" : "");
+    trace_add(end);
+    if (end == END_CLEAN) world->tally->clean_stops++;
+    if (end == END_FAILED) world->tally->failed_stops++;
+    kernel_crash();
+    store_crash();
+    disk_crash(end == END_CRASHED && world->power_lost);
+    process_memory_drop();
+    if (world->plan.faults[FAULT_DAMAGE] && !world->healed && !disk_damaged() && chance(1, 4) &&
+        disk_damage())
+        fault_count(FAULT_DAMAGE);
+}
+
+/* ---- A world ---- */
+
+/* From now on nothing fails. */
+static void heal(void)
+{
+    say("healed");
+    world->healed = true;
+    world->crash_in = 0;
+    world->disk_full = false;
+    world->slow_factor = world->store_slow_factor = 1;
+    world->stuck_until_ns = 0;
+    clients_heal();
+}
+
+void time_passes(void)
+{
+    if (!world->healed && world->now_ns >= world->plan.duration_ns) heal();
+    if (!world->healed) return;
+    if (process.served && !process.told && clients_done()) {
+        process.told = true;
+        world->done = true;
+        world->stop_signal = true;
+    }
+    if (world->now_ns < world->plan.duration_ns + HEALING_NS) return;
+    clients_report();
+    violation("not everything was done %" PRIu64 " s after the last fault", (u64)(HEALING_NS / SECOND_NS));
+}
+
+static void world_begin(u64 seed, const struct plan *plan, struct tally *tally, bool verbose)
+{
+    world = world_alloc(sizeof *world);
+    struct state_config config = desk_config();
+    world->seed = seed;
+    world->prng = prng_seeded(seed);
+    world->tally = tally;
+    world->verbose = verbose;
+    world->slow_factor = world->store_slow_factor = 1;
+    plan_draw(&world->plan);
+    if (plan != NULL) world->plan = *plan;
+    snprintf(world->repeat, sizeof world->repeat, "make sim SEED=%" PRIu64, seed);
+    world->next_fault_ns = some_ns(world->plan.fault_ns);
+    disk_create();
+    kernel_create();
+    store_create_disk();
+    oracle_create(&config);
+    clients_create();
+}
+
+static u64 world_end(void)
+{
+    u64 trace = world->trace;
+    world->tally->seeds++;
+    world->tally->simulated_ns += world->now_ns;
+    world->tally->commands += oracle_commands();
+    clients_destroy();
+    oracle_destroy();
+    store_destroy_disk();
+    kernel_destroy();
+    disk_destroy();
+    world_free(world);
+    world = NULL;
+    return trace;
+}
+
+u64 life_run(u64 seed, const struct plan *plan, struct tally *tally, bool verbose)
+{
+    world_begin(seed, plan, tally, verbose);
+    exhaust_begin();
+    bool stopped = false;
+    while (!stopped) {
+        enum end end = process_run();
+        stopped = world->done && end == END_CLEAN;
+        bool full = process.server.last_checkpoint_result == -ENOSPC;
+        if (world->healed && (end == END_CRASHED || (end == END_FAILED && !full)) && !world->errors_expected)
+            violation("the process ended after the last fault");
+        process_bury(end);
+        world->now_ns += some_ns(2 * SECOND_NS);
+        if (!world->healed && world->now_ns >= world->plan.duration_ns) heal(); /* it never got up */
+    }
+    memset(&process, 0, sizeof process);
+    ASSERT(io_create(&process.io, process.error, ERROR_BYTES) == 0);
+    if (!recover()) violation("the last start was refused: %s", process.error);
+    if (process.recovery.commands != 0) violation("commands were left in the log after a clean stop");
+    recovery_close(&process.recovery);
+    process_bury(END_CLEAN);
+    return world_end();
+}
