@@ -60,7 +60,7 @@ CTL_MAIN := tools/ticketctl/main.c
 BENCH_MAINS := $(call sources,bench/ticketbench.c bench/demo.c)
 BENCH := $(filter-out $(BENCH_MAINS),$(call sources,bench/*.c))
 PROTOCOL := $(call sources,tools/protocol/*.c)
-SUPPORT := $(call sources,tests/support/*.c)
+SUPPORT := $(call sources,tests/support/*.c tests/naive/*.c)
 TESTS := $(call sources,tests/*/test_*.c)
 TEST_BINARIES := $(patsubst tests/%.c,$(BUILD)/test/%,$(TESTS))
 
@@ -145,7 +145,8 @@ $(BUILD)/test/%: $(BUILD)/test/%.o $(LIB)/libsupport.a $(ARCHIVES)
 	$(LINK) $^ $(TOOLS_LIBS) $(ENGINE_LIBS) $(TEST_LIBS)
 
 # The models run against a core whose bounds are small, so that each is reached all the time.
-MINIMAL := $(call sources,engine/core/*.c) $(addprefix tests/support/,rig.c workload.c) engine/base/assert.c
+MINIMAL := $(call sources,engine/core/*.c) $(call sources,tests/naive/*.c) $(addprefix tests/support/,rig.c workload.c) \
+    engine/base/assert.c
 
 $(BUILD)/min/%.o: %.c $(BUILD)/packages-build.mk
 	@mkdir -p $(@D)

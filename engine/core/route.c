@@ -136,7 +136,7 @@ static void raise_waiting(struct state *state, u32 task, u32 rule)
     event->c = rule;
 }
 
-/* The agent who had the ticket before it was reopened gets it back, if nobody has to wait for that. */
+/* The agent who had the ticket before it was reopened, if it can take it. */
 static u32 previous_agent(const struct state *state, u32 task)
 {
     const struct task *row = task_row(state, task);
@@ -246,21 +246,21 @@ void route_task(struct state *state, u32 task, u32 not_agent)
         raise_waiting(state, task, TKD_RULE_CLAIM);
         return;
     }
-    if (route_pending(&state->route)) {
-        wait_behind(state, task, not_agent);
-        return;
-    }
-    u32 agent = previous_agent(state, task);
-    if (agent != 0 && agent != not_agent) {
-        MARK("previous agent gets the ticket back");
-        route_give(state, task, agent, 1, TKD_RULE_PREVIOUS_AGENT);
-        return;
-    }
-    u32 eligible;
-    agent = route_choose(state, row->queue, row->skill_set, not_agent, &eligible);
-    if (agent != 0 && route_owes(state, agent, task)) {
+    u32 agent, eligible, rule;
+    for (;;) {
+        if (route_pending(&state->route)) {
+            wait_behind(state, task, not_agent);
+            return;
+        }
+        agent = previous_agent(state, task);
+        eligible = 1;
+        rule = TKD_RULE_PREVIOUS_AGENT;
+        if (agent == 0 || agent == not_agent) {
+            agent = route_choose(state, row->queue, row->skill_set, not_agent, &eligible);
+            rule = strategy == TKD_STRATEGY_LEAST_LOADED ? TKD_RULE_LEAST_LOADED : TKD_RULE_LONGEST_IDLE;
+        }
+        if (agent == 0 || !route_owes(state, agent, task)) break;
         route_agent(state, agent); /* somebody released it, and waits for want of another agent */
-        agent = route_choose(state, row->queue, row->skill_set, not_agent, &eligible);
     }
     if (agent == 0) {
         line_push(state, task);
@@ -268,8 +268,8 @@ void route_task(struct state *state, u32 task, u32 not_agent)
         raise_waiting(state, task, TKD_RULE_NOBODY_ELIGIBLE);
         return;
     }
-    route_give(state, task, agent, eligible, strategy == TKD_STRATEGY_LEAST_LOADED ? TKD_RULE_LEAST_LOADED
-                                                                                    : TKD_RULE_LONGEST_IDLE);
+    MARK_IF(rule == TKD_RULE_PREVIOUS_AGENT, "previous agent gets the ticket back");
+    route_give(state, task, agent, eligible, rule);
 }
 
 void route_agent(struct state *state, u32 agent)

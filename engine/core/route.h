@@ -5,6 +5,15 @@
  * up.) The set is empty but when one command could not finish; then newcomers wait, too. Before anybody new gets
  * an agent, what that agent is owed goes first. So newcomers never overtake.
  *
+ * A task begins to wait when it enters a queue, is given back, becomes active again, or when its priority or its
+ * required skills change meanwhile. If that gives an agent room, those who wait for the agent are served before the
+ * task when the order of the line says so, and always when the agent itself gave it back. Then it goes, in this
+ * order of the questions: to nobody, because the caller assigns (NO_ROUTING) or members claim (CLAIM), or because
+ * others are being served (BEHIND_OTHERS); to the agent who had it before a reopen (PREVIOUS_AGENT) or whom the
+ * strategy chooses, once those have been served whom that agent is owed to; else it waits (NOBODY_ELIGIBLE).
+ * An agent who gets room takes the first in line of all its queues, again and again; each of them goes to whom the
+ * strategy of its queue chooses (FREED_CAPACITY).
+ *
  * Agents are bits: eligible = has spare capacity and is present ∧ member ∧ skill ∧ skill …, a few operations
  * a word of 64 agents. The best of them is found with a minimum kept for each word, so that most words are
  * passed over with one comparison.

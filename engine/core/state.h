@@ -43,6 +43,10 @@ bool state_loaded(struct state *state, u64 op, u64 time_ms, u64 event_seq, char 
 
 /* ---- Commands ---- */
 
+/* What a PULSE does, its time at most the command's: while a catalog change is swept over the tickets, the next
+ * SWEEP_ROWS_MAX of them in the order of their rows, at the time of the last command, and no more. Else agents who
+ * are still owed work get it, by id, DRAIN_MAX tasks, as of the next deadline if one has come; when that is done,
+ * deadlines fire in the order (deadline, ticket, a ticket's own before its task's), PULSE_TIMERS_MAX of them. */
 struct command {
     u64 op;        /* state_op() + 1 */
     u64 time_ms;   /* >= state_time() */

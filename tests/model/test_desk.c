@@ -124,6 +124,7 @@ static void run(u64 seed)
         if (prng_chance(&prng, 1, 2)) rig_adopt(rig, state, memory);
         else munmap(memory, rig->memory_bytes);
     }
+    rig_compare(rig);
     u64 digest = state_digest(rig->state, true);
     rig_replay(rig);
     state_validate(rig->state);

@@ -1,7 +1,10 @@
 #include "tests/support/rig.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+
+#include "tests/naive/compare.h"
 
 #define RIG_LOG_BYTES ((u64)256 << 20)
 
@@ -44,11 +47,57 @@ struct rig *rig_create_small(void) { return rig_with_budget(1); }
 
 void rig_destroy(struct rig *rig)
 {
+    if (rig->naive != NULL) naive_destroy(rig->naive);
     munmap(rig->memory, rig->memory_bytes);
     munmap(rig->log, rig->log_max);
     free(rig->frame_bytes);
     free(rig->rows);
     free(rig);
+}
+
+/* ---- The naive desk beside ---- */
+
+static void *zeroed(u64 bytes) { return calloc(1, bytes); }
+
+void rig_beside(struct rig *rig)
+{
+    ASSERT(state_op(rig->state) == 0);
+    rig->naive = naive_create((struct naive_memory){.alloc = zeroed, .free = free});
+}
+
+static void same_or_stop(const struct rig *rig, bool same, const struct naive_difference *difference)
+{
+    if (same) return;
+    fprintf(stderr, "seed %lu, op %lu: %s\n", (unsigned long)rig->seed, (unsigned long)state_op(rig->state),
+            difference->text);
+    ASSERT(!"the engine and the naive desk agree");
+}
+
+void rig_compare(struct rig *rig)
+{
+    struct naive_difference difference;
+    same_or_stop(rig, naive_same_desk(rig->naive, rig->state, &difference), &difference);
+}
+
+static void compare_admission(const struct rig *rig, const struct tkd_frame *frame, enum tkd_status status,
+                              const void *reply, u32 reply_bytes)
+{
+    struct naive_difference difference;
+    const struct tkd_result *ours = NULL;
+    if (rig->naive == NULL) return;
+    enum tkd_status expected = naive_admit(rig->naive, frame, &ours);
+    snprintf(difference.text, sizeof difference.text, "admission says %u, expected %u", status, expected);
+    bool same = status == expected && (status != TKD_EXISTS || memcmp(reply, ours, reply_bytes) == 0);
+    same_or_stop(rig, same, &difference);
+}
+
+static void compare_step(const struct rig *rig, const struct command *command, u32 results_bytes)
+{
+    struct naive_difference difference;
+    if (rig->naive == NULL) return;
+    naive_apply(rig->naive, command);
+    bool same = naive_same_step(rig->naive, rig->state, rig->results, results_bytes, &difference);
+    same_or_stop(rig, same, &difference);
 }
 
 struct tkd_frame *rig_frame(struct rig *rig) { return (struct tkd_frame *)rig->frame_bytes; }
@@ -94,7 +143,7 @@ static void rig_apply(struct rig *rig, const struct tkd_frame *frame, u64 time_m
     memcpy(rig->log + rig->log_used + sizeof head, frame, frame->size);
     rig->log_used += sizeof head + head[1];
     struct command command = {.op = state_op(rig->state) + 1, .time_ms = time_ms, .frame = frame};
-    state_apply(rig->state, &command, rig->results);
+    compare_step(rig, &command, state_apply(rig->state, &command, rig->results));
     event_stored(state_events(rig->state), state_events(rig->state)->seq_next - 1);
     if (rig->validate) state_validate(rig->state);
 }
@@ -131,6 +180,7 @@ enum tkd_status rig_run(struct rig *rig)
     if (status != TKD_OK) return status;
     rig_advance(rig, rig->now_ms);
     status = state_admit(rig->state, frame, &reply, &reply_bytes);
+    compare_admission(rig, frame, status, reply, reply_bytes);
     if (status == TKD_EXISTS) memcpy(rig->results, reply, reply_bytes);
     if (status == TKD_OK) rig_apply(rig, frame, rig->now_ms);
     return status;

@@ -4,6 +4,8 @@
 
 #include "core/desk.h"
 
+struct naive;
+
 struct rig {
     struct state_config config;
     struct state *state;
@@ -13,6 +15,8 @@ struct rig {
     u8 *frame_bytes;               /* the frame being built */
     struct tkd_result results[TKD_RECORDS_MAX];
     bool validate;                 /* after every command */
+    struct naive *naive;           /* takes every frame, too; what it answers must be the same */
+    u64 seed;                      /* to be said when it is not */
     /* Every applied command, to be replayed. */
     u8 *log;
     u64 log_used;
@@ -28,6 +32,10 @@ struct rig *rig_create(void);
 /* With as few rows in every table as there can be. */
 struct rig *rig_create_small(void);
 void rig_destroy(struct rig *rig);
+/* From now on, which must be the begin, a naive desk runs beside. */
+void rig_beside(struct rig *rig);
+/* Compares all of both desks. */
+void rig_compare(struct rig *rig);
 /* Drops the memory and replays the whole log into a new state. */
 void rig_replay(struct rig *rig);
 /* A second state of the same configuration, empty and not loaded yet, in `*memory` of rig->memory_bytes. */

@@ -341,6 +341,8 @@ struct workload *workload_create(u64 seed)
     ASSERT(workload != NULL);
     workload->prng = prng_seeded(seed);
     workload->rig = rig_create_small();
+    workload->rig->seed = seed;
+    rig_beside(workload->rig);
     for (u32 i = 0; i < WORKLOAD_SESSIONS; i++) {
         workload->clients[i].last = malloc(FRAME_COPY_BYTES);
         ASSERT(workload->clients[i].last != NULL);

@@ -273,6 +273,48 @@ Test(route, what_was_given_back_is_not_overtaken)
 }
 
 /* A queue that begins to route spreads what waits over its agents, by its strategy. */
+Test(route, a_reopened_one_does_not_overtake_what_was_given_back)
+{
+    struct rig *rig = rig_create_small();
+    rig_small_desk(rig);
+    rig_agent(rig, 5, "Eve", 1, NULL, NULL);
+    online(rig, 5);
+    u64 done = rig_create_ticket(rig, 1, 0);
+    rig_verb(rig, done, TKD_VERB_RESOLVE, 0, NULL);
+    u64 back = rig_create_ticket(rig, 1, 0);
+    rig_verb(rig, back, TKD_VERB_RELEASE, 0, NULL);
+    cr_assert_eq(rig_holder(rig, back), 0, "not offered again to who has just released it");
+    rig_advance(rig, rig->now_ms + 1);
+    rig_verb(rig, done, TKD_VERB_REOPEN, 0, NULL);
+    cr_assert_eq(rig_holder(rig, back), 5, "it waited first");
+    cr_assert_eq(rig_holder(rig, done), 0);
+    cr_assert_eq(rule(rig, TKD_EVENT_WAITING), TKD_RULE_NOBODY_ELIGIBLE);
+    rig_destroy(rig);
+}
+
+/* The first choice takes what it had given back and is full; the next choice has given something back, too. */
+Test(route, nobody_overtakes_at_the_second_choice)
+{
+    struct rig *rig = rig_create_small();
+    rig_small_desk(rig);
+    rig_queue(rig, 4, "of Eve", TKD_STRATEGY_LEAST_LOADED, 0);
+    rig_queue(rig, 5, "of Fay", TKD_STRATEGY_LEAST_LOADED, 0);
+    rig_queue(rig, 6, "of both", TKD_STRATEGY_LEAST_LOADED, 0);
+    rig_agent(rig, 5, "Eve", 1, (u16[]){4, 6, 0}, NULL);
+    rig_agent(rig, 6, "Fay", 1, (u16[]){5, 6, 0}, NULL);
+    online(rig, 5);
+    online(rig, 6);
+    u64 a = rig_create_ticket(rig, 4, 0), b = rig_create_ticket(rig, 5, 0);
+    rig_verb(rig, a, TKD_VERB_RELEASE, 0, NULL);
+    rig_verb(rig, b, TKD_VERB_RELEASE, 0, NULL);
+    rig_advance(rig, rig->now_ms + 1);
+    u64 c = rig_create_ticket(rig, 6, 0);
+    cr_assert_eq(rig_holder(rig, a), 5);
+    cr_assert_eq(rig_holder(rig, b), 6);
+    cr_assert_eq(rig_holder(rig, c), 0);
+    rig_destroy(rig);
+}
+
 Test(route, a_drain_follows_the_strategy)
 {
     struct rig *rig = rig_create_small();

@@ -1,0 +1,365 @@
+#include "tests/naive/compare.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define RECORD_BYTES_MAX (32u << 10)
+#define ROW_BYTES_MAX (8u << 10)
+#define REPORT_ROWS_MAX 8192u
+
+/* One query to the engine. Its archive is what the naive desk remembers, for every event was compared. */
+struct question {
+    const struct naive *desk;
+    const struct state *state;
+    struct naive_difference *difference;
+    u64 request[RECORD_BYTES_MAX / 8];
+    u8 rows[TKD_FRAME_BYTES_MAX];
+    u32 rows_count;
+    u64 cursor;
+    enum tkd_status status;
+    const u8 *next;
+};
+
+__attribute__((format(printf, 2, 3))) static bool differ(struct naive_difference *difference, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(difference->text, sizeof difference->text, format, list);
+    va_end(list);
+    return false;
+}
+
+#define LLU(value) ((unsigned long long)(value))
+
+/* ---- Questions ---- */
+
+static const struct tkd_event *remembered(void *owner, u64 seq)
+{
+    const struct naive *desk = owner;
+    return seq == 0 || seq > desk->events.count ? NULL : ((const struct tkd_event **)desk->events.at)[seq - 1];
+}
+
+static i32 archived(void *owner, u64 id, u64 *event_seq)
+{
+    const struct naive *desk = owner;
+    const struct naive_ticket *ticket = ((const struct naive_ticket **)desk->tickets.at)[id - 1];
+    *event_seq = ticket->archived_event;
+    return ticket->archived_event == 0 ? -1 : 0;
+}
+
+static void ask(struct question *question, u32 op, const void *head, u32 head_bytes, u32 kind)
+{
+    struct event_source source = {.read = remembered, .archived = archived, .owner = (void *)question->desk};
+    struct tkd_prefix *prefix = (struct tkd_prefix *)question->request;
+    memcpy(question->request, head, head_bytes);
+    *prefix = (struct tkd_prefix){.size = head_bytes, .head = (u16)head_bytes, .kind = (u16)kind};
+    state_query(question->state, op, question->request, state_time(question->state), &source, question->rows,
+                sizeof question->rows, &question->rows_count, &question->cursor, &question->status);
+    question->next = question->rows;
+}
+
+/* The next row of the answer is this one? The head's size and the texts behind it are filled in here. */
+static bool same_row(struct question *question, void *head, u32 head_bytes, const struct naive_text *texts,
+                     u32 texts_count, const char *what, u64 id)
+{
+    u8 row[ROW_BYTES_MAX] = {0};
+    u32 bytes = head_bytes;
+    if (question->rows_count == 0) return differ(question->difference, "%s %llu is missing", what, LLU(id));
+    for (u32 i = 0; i < texts_count; i++) {
+        ASSERT(bytes + texts[i].bytes <= sizeof row);
+        if (texts[i].bytes != 0) memcpy(row + bytes, texts[i].at, texts[i].bytes);
+        bytes += texts[i].bytes;
+    }
+    struct tkd_prefix *prefix = head;
+    prefix->size = (u32)round_up(bytes, 8);
+    prefix->head = (u16)head_bytes;
+    memcpy(row, head, head_bytes);
+    const u8 *answer = question->next;
+    question->next += ((const struct tkd_prefix *)(const void *)answer)->size;
+    question->rows_count--;
+    for (u32 i = 0; i < prefix->size; i++)
+        if (row[i] != answer[i])
+            return differ(question->difference, "%s %llu differs at byte %u: %u, expected %u", what, LLU(id), i,
+                          answer[i], row[i]);
+    return true;
+}
+
+/* ---- Tickets ---- */
+
+static bool same_ticket_row(struct question *question, const struct naive_ticket *ticket)
+{
+    char tags[TICKET_TAGS_MAX * (TAG_BYTES_MAX + 1)];
+    struct tkd_ticket head = ticket->archived;
+    if (ticket->row != 0) naive_view_numbers(question->desk, ticket, question->desk->time_ms, &head);
+    else head.last_event = ticket->archived_event;
+    head.archived = ticket->row == 0;
+    head.subject_bytes = ticket->subject.bytes;
+    head.key_bytes = ticket->key.bytes;
+    head.address_bytes = ticket->address.bytes;
+    head.tags_bytes = naive_view_tags(ticket, tags);
+    struct naive_text texts[] = {ticket->subject, ticket->key, ticket->address, {tags, head.tags_bytes}};
+    return same_row(question, &head, sizeof head, texts, 4, "ticket", ticket->id);
+}
+
+static bool same_ticket(struct question *question, u64 id)
+{
+    struct tkd_ticket_get request = {.ticket = id};
+    ask(question, TKD_OP_TICKET_GET, &request, sizeof request, 0);
+    return same_ticket_row(question, ((const struct naive_ticket **)question->desk->tickets.at)[id - 1]);
+}
+
+static bool same_tickets(struct question *question)
+{
+    for (u64 id = 1; id <= question->desk->tickets.count; id++)
+        if (!same_ticket(question, id)) return false;
+    struct tkd_ticket_get next = {.ticket = question->desk->tickets.count + 1};
+    ask(question, TKD_OP_TICKET_GET, &next, sizeof next, 0);
+    return question->status == TKD_NOT_FOUND || differ(question->difference, "a ticket too many");
+}
+
+/* ---- Queues and agents ---- */
+
+static struct tkd_queue_row queue_row(const struct naive *desk, const struct naive_entry *queue)
+{
+    u32 id = queue->head.id;
+    struct tkd_queue_row row = {.id = id, .waiting = naive_waiting(desk, id), .name_bytes = queue->name.bytes};
+    for (u64 i = 1; i <= desk->rows.count; i++) {
+        const struct naive_ticket *ticket = naive_row(desk, i);
+        if (ticket == NULL || !ticket->open || ticket->queue != id) continue;
+        row.assigned += ticket->holder != 0;
+        row.suspended += ticket->holder == 0 && !naive_active(ticket);
+        if (naive_waits(desk, ticket) && (row.oldest_ms == 0 || ticket->entered_ms < row.oldest_ms))
+            row.oldest_ms = ticket->entered_ms;
+    }
+    const struct naive_entries *agents = &desk->catalog.kinds[TKD_KIND_AGENT];
+    for (u32 i = 0; i < agents->count; i++) {
+        u32 agent = agents->at[i]->head.id;
+        row.members += naive_serves(desk, agent, id);
+        row.present += naive_serves(desk, agent, id) && naive_present(desk, agent);
+    }
+    return row;
+}
+
+static bool same_queues(struct question *question)
+{
+    const struct naive_entries *queues = &question->desk->catalog.kinds[TKD_KIND_QUEUE];
+    ask(question, TKD_OP_QUEUE_LIST, &(struct tkd_entity_list){.from = 0}, sizeof(struct tkd_entity_list), 0);
+    for (u32 i = 0; i < queues->count; i++) {
+        if (queues->at[i]->head.retired) continue;
+        struct tkd_queue_row row = queue_row(question->desk, queues->at[i]);
+        if (!same_row(question, &row, sizeof row, &queues->at[i]->name, 1, "queue", row.id)) return false;
+    }
+    return question->rows_count == 0 || differ(question->difference, "a queue too many");
+}
+
+static struct tkd_agent_row agent_row(const struct naive *desk, const struct naive_entry *agent)
+{
+    u32 id = agent->head.id;
+    struct tkd_agent_row row = {.id = id,
+                                .presence = desk->seats[id].presence,
+                                .load = naive_load(desk, id),
+                                .capacity = agent->head.capacity,
+                                .last_assigned_ms = desk->seats[id].last_assigned_ms,
+                                .name_bytes = agent->name.bytes};
+    for (u64 i = 1; i <= desk->rows.count; i++)
+        row.held += naive_row(desk, i) != NULL && naive_row(desk, i)->holder == id;
+    return row;
+}
+
+static bool same_agents(struct question *question)
+{
+    const struct naive_entries *agents = &question->desk->catalog.kinds[TKD_KIND_AGENT];
+    ask(question, TKD_OP_AGENT_LIST, &(struct tkd_entity_list){.from = 0}, sizeof(struct tkd_entity_list), 0);
+    for (u32 i = 0; i < agents->count; i++) {
+        if (agents->at[i]->head.retired) continue;
+        struct tkd_agent_row row = agent_row(question->desk, agents->at[i]);
+        if (!same_row(question, &row, sizeof row, &agents->at[i]->name, 1, "agent", row.id)) return false;
+    }
+    return question->rows_count == 0 || differ(question->difference, "an agent too many");
+}
+
+/* Whoever waits, one after another. */
+static bool same_line(struct question *question, u32 queue)
+{
+    const struct naive *desk = question->desk;
+    struct tkd_waiting_list request = {.queue = queue, .limit = 1000};
+    ask(question, TKD_OP_WAITING_LIST, &request, sizeof request, 0);
+    const struct naive_ticket *last = NULL;
+    while (question->rows_count != 0) {
+        const struct naive_ticket *next = NULL;
+        for (u64 i = 1; i <= desk->rows.count; i++) {
+            const struct naive_ticket *ticket = naive_row(desk, i);
+            if (ticket == NULL || ticket->queue != queue || !naive_waits(desk, ticket)) continue;
+            if (last != NULL && !naive_before(last, ticket)) continue;
+            if (next == NULL || naive_before(ticket, next)) next = ticket;
+        }
+        if (next == NULL) return differ(question->difference, "queue %u: somebody waits too much", queue);
+        if (!same_ticket_row(question, next)) return false;
+        last = next;
+    }
+    for (u64 i = 1; i <= desk->rows.count; i++) {
+        const struct naive_ticket *ticket = naive_row(desk, i);
+        bool behind = ticket != NULL && ticket->queue == queue && naive_waits(desk, ticket) &&
+                      (last == NULL || naive_before(last, ticket));
+        if (behind) return differ(question->difference, "queue %u: %llu does not wait", queue, LLU(ticket->id));
+    }
+    return true;
+}
+
+static bool same_lines(struct question *question)
+{
+    const struct naive_entries *queues = &question->desk->catalog.kinds[TKD_KIND_QUEUE];
+    for (u32 i = 0; i < queues->count; i++)
+        if (!same_line(question, queues->at[i]->head.id)) return false;
+    return true;
+}
+
+/* ---- Customers and sessions ---- */
+
+static bool same_customers(struct question *question)
+{
+    const struct naive *desk = question->desk;
+    for (u64 id = 1; id <= desk->customers.count; id++) {
+        const struct naive_customer *customer = naive_customer(desk, id);
+        struct tkd_customer_row row = {.id = id,
+                                       .created_ms = customer->created_ms,
+                                       .last_touch = customer->last_touch,
+                                       .tier = customer->tier,
+                                       .touches = customer->touches,
+                                       .channel = customer->channel,
+                                       .address_bytes = customer->address.bytes};
+        for (u64 i = 0; i < desk->tickets.count; i++) {
+            const struct naive_ticket *ticket = ((const struct naive_ticket **)desk->tickets.at)[i];
+            row.tickets += ticket->customer == id;
+            row.open_tickets += ticket->customer == id && ticket->open;
+        }
+        struct tkd_customer_get request = {.customer = id};
+        ask(question, TKD_OP_CUSTOMER_GET, &request, sizeof request, 0);
+        if (!same_row(question, &row, sizeof row, &customer->address, 1, "customer", id)) return false;
+    }
+    struct tkd_customer_get next = {.customer = desk->customers.count + 1};
+    ask(question, TKD_OP_CUSTOMER_GET, &next, sizeof next, 0);
+    return question->status == TKD_UNKNOWN_CUSTOMER || differ(question->difference, "a customer too many");
+}
+
+static bool same_sessions(struct question *question)
+{
+    for (u32 i = 1; i <= SESSIONS_MAX; i++) {
+        const struct naive_session *session = &question->desk->sessions[i];
+        struct tkd_session_id request = {.session = session->id};
+        struct tkd_session row = {.session = session->id,
+                                  .next_seq = session->next_seq,
+                                  .records = session->records,
+                                  .window = session->window};
+        if (session->id == 0) continue;
+        ask(question, TKD_OP_ATTACH, &request, sizeof request, 0);
+        if (!same_row(question, &row, sizeof row, NULL, 0, "session", session->id)) return false;
+    }
+    return true;
+}
+
+/* ---- Reports ---- */
+
+static bool same_report(struct question *question, u32 dimension, struct tkd_report_row *rows, u32 count)
+{
+    struct tkd_report request = {.dimension = dimension};
+    do {
+        ask(question, TKD_OP_REPORT, &request, sizeof request, 0);
+        request.cursor = question->cursor;
+        while (question->rows_count != 0) {
+            const struct tkd_report_row *answer = (const void *)question->next;
+            u32 i = 0;
+            while (i < count && (rows[i].dimension != dimension || rows[i].hour_ms != answer->hour_ms ||
+                                 rows[i].id != answer->id))
+                i++;
+            if (i == count)
+                return differ(question->difference, "dimension %u, member %u: an hour without facts", dimension,
+                              answer->id);
+            if (!same_row(question, &rows[i], sizeof rows[i], NULL, 0, "counters of member", rows[i].id))
+                return false;
+            rows[i].dimension = 0; /* seen */
+        }
+    } while (request.cursor != 0);
+    return true;
+}
+
+static bool same_reports(struct question *question)
+{
+    static struct tkd_report_row rows[REPORT_ROWS_MAX];
+    u32 count = naive_recount(question->desk, rows, REPORT_ROWS_MAX);
+    for (u32 dimension = 1; dimension < TKD_DIMENSION_END; dimension++)
+        if (!same_report(question, dimension, rows, count)) return false;
+    for (u32 i = 0; i < count; i++)
+        if (rows[i].dimension != 0)
+            return differ(question->difference, "dimension %u, member %u: facts that were not counted",
+                          rows[i].dimension, rows[i].id);
+    return true;
+}
+
+/* ---- All of it ---- */
+
+static bool same_events(const struct naive *desk, const struct state *state, struct naive_difference *difference)
+{
+    const struct event_log *log = state_events_read(state);
+    const struct tkd_event *const *expected = desk->events.at;
+    for (u64 seq = desk->first_event; seq <= desk->events.count && seq < log->seq_next; seq++) {
+        const struct tkd_event *event = event_at(log, seq), *ours = expected[seq - 1];
+        if (event == NULL) return differ(difference, "event %llu is not in memory", LLU(seq));
+        if (event->size == ours->size && memcmp(event, ours, ours->size) == 0) continue;
+        return differ(difference,
+                      "event %llu: %s ticket %llu station %u actor %u link %llu (%u %u %u %u %u), expected %s ticket "
+                      "%llu station %u actor %u link %llu (%u %u %u %u %u)",
+                      LLU(seq), tkd_name(TKD_ENUM_EVENT, event->kind), LLU(event->ticket), event->station,
+                      event->actor, LLU(event->link), event->a, event->b, event->c, event->d, event->e,
+                      tkd_name(TKD_ENUM_EVENT, ours->kind), LLU(ours->ticket), ours->station, ours->actor,
+                      LLU(ours->link), ours->a, ours->b, ours->c, ours->d, ours->e);
+    }
+    if (log->seq_next - 1 != desk->events.count)
+        return differ(difference, "%llu events, expected %llu", LLU(log->seq_next - 1), LLU(desk->events.count));
+    return true;
+}
+
+static bool same_results(const struct naive *desk, const struct tkd_result *results, u32 bytes,
+                         struct naive_difference *difference)
+{
+    for (u32 i = 0; i < bytes / sizeof *results; i++) {
+        const struct tkd_result *ours = &desk->results[i];
+        if (memcmp(&results[i], ours, sizeof *ours) != 0)
+            return differ(difference, "result %u: status %u version %u id %llu, expected %u %u %llu", i,
+                          results[i].status, results[i].version, LLU(results[i].id), ours->status, ours->version,
+                          LLU(ours->id));
+    }
+    return true;
+}
+
+static struct question *question_of(const struct naive *desk, const struct state *state,
+                                    struct naive_difference *difference)
+{
+    static struct question question;
+    question.desk = desk;
+    question.state = state;
+    question.difference = difference;
+    difference->text[0] = 0;
+    return &question;
+}
+
+bool naive_same_step(const struct naive *desk, const struct state *state, const void *results, u32 results_bytes,
+                     struct naive_difference *difference)
+{
+    struct question *question = question_of(desk, state, difference);
+    if (!same_events(desk, state, difference) || !same_results(desk, results, results_bytes, difference)) return false;
+    if (state_time(state) != desk->time_ms)
+        return differ(difference, "time %llu, expected %llu", LLU(state_time(state)), LLU(desk->time_ms));
+    for (u64 seq = desk->first_event; seq <= desk->events.count; seq++) {
+        u64 ticket = remembered((void *)desk, seq)->ticket;
+        if (ticket != 0 && !same_ticket(question, ticket)) return false;
+    }
+    return same_agents(question) && same_queues(question);
+}
+
+bool naive_same_desk(const struct naive *desk, const struct state *state, struct naive_difference *difference)
+{
+    struct question *question = question_of(desk, state, difference);
+    return same_tickets(question) && same_agents(question) && same_queues(question) && same_lines(question) &&
+           same_customers(question) && same_sessions(question) && same_reports(question);
+}
