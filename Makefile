@@ -161,8 +161,11 @@ $(BUILD)/test/model/%: $(BUILD)/test/model/%.o $(LIB)/libminimal.a
 
 # The simulator: the engine with small limits and marks, on a kernel, a disk and a store that one seed decides.
 SIM := $(BIN)/ticketsim
-SIM_SOURCES := $(filter-out engine/port/% engine/edge/main.c engine/base/log.c,$(ENGINE)) $(call sources,tests/sim/*.c)
-SIM_WRAPPED := malloc calloc realloc free strdup state_apply
+SIM_STORE := $(call sources,engine/port/store_lmdb.c engine/port/lmdb_rows.c engine/port/lmdb_events.c)
+SIM_SOURCES := $(filter-out engine/port/% engine/edge/main.c engine/base/log.c,$(ENGINE)) $(SIM_STORE) \
+    $(call sources,tests/sim/*.c)
+SIM_WRAPPED := malloc calloc realloc free strdup posix_memalign state_apply mdb_env_open mdb_env_copy2 \
+    open close pread pwrite write writev lseek fdatasync fsync fcntl fstatfs fstatvfs __fxstat mmap munmap
 
 $(BUILD)/sim/%.o: %.c $(BUILD)/packages-build.mk
 	@mkdir -p $(@D)
@@ -170,7 +173,7 @@ $(BUILD)/sim/%.o: %.c $(BUILD)/packages-build.mk
 
 $(SIM): $(patsubst %.c,$(BUILD)/sim/%.o,$(SIM_SOURCES))
 	@mkdir -p $(@D)
-	$(LINK) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAPPED)) $^
+	$(LINK) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAPPED)) $^ -l:liblmdb.a
 
 sim: $(SIM) ## one simulated life of the server, repeatable: SEED=n; V=1 tells it
 	@$(if $(V),VERBOSE=1) $(SIM) $(or $(SEED),1)

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <lmdb.h>
-#include <pthread.h>
 
 #include "base/base.h"
 #include "port/store.h"
@@ -20,10 +19,7 @@
 #define ROOT_KEY        0u
 #define UNFINISHED_KEY  1u
 
-struct store_jobs {
-    struct store_job *first;
-    struct store_job *last;
-};
+struct lmdb_helper;
 
 struct store {
     MDB_env *env;
@@ -31,17 +27,7 @@ struct store {
     MDB_dbi events, archived, root;
     MDB_txn *reader; /* the loop's; reset between calls */
 
-    struct io *io; /* NULL: reading only, no helper */
-    struct io_op wake;
-    u64 wake_count;
-    int wake_fd;
-
-    pthread_t helper;
-    pthread_mutex_t mutex;
-    pthread_cond_t wanted;
-    struct store_jobs queued;   /* under the mutex */
-    struct store_jobs finished; /* under the mutex */
-    bool stopping;              /* under the mutex */
+    struct lmdb_helper *helper; /* NULL: reading only */
 
     /* The helper's. */
     MDB_txn *txn;
@@ -71,6 +57,14 @@ i32 lmdb_read_begin(struct store *store, MDB_dbi database, MDB_cursor **cursor);
 void lmdb_read_end(struct store *store, MDB_cursor *cursor);
 /* Of the root as the transaction sees it; 0: there is none. */
 i32 lmdb_root_op(struct store *store, MDB_txn *txn, u64 *op);
+
+/* Makes the jobs that are submitted run, one after the other (lmdb_helper.c). */
+i32 lmdb_helper_start(struct store *store, struct io *io);
+/* Waits for the running job; those not begun are dropped. */
+void lmdb_helper_stop(struct store *store);
+
+/* On the helper's thread. */
+i32 lmdb_job_run(struct store *store, const struct store_job *job);
 
 /* On the helper's thread, in the open transaction. */
 i32 lmdb_rows_write(struct store *store, const struct store_job *job);

@@ -1,16 +1,13 @@
-/* store.h over LMDB: opening, the helper thread and its jobs, the root.
+/* store.h over LMDB: opening, what a job does, the root.
  *
  * The write transaction belongs to the helper thread; the loop's thread has one read transaction, renewed for
- * each call. Jobs cross between them through two lists under one mutex; an eventfd wakes the loop.
+ * each call.
  */
 #include "port/lmdb.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "port/file.h"
@@ -23,28 +20,6 @@ struct root_value {
     struct store_root root;
     u64 checksum;
 };
-
-/* ---- Lists of jobs ---- */
-
-static void jobs_push(struct store_jobs *jobs, struct store_job *job)
-{
-    job->next = NULL;
-    if (jobs->last == NULL)
-        jobs->first = job;
-    else
-        jobs->last->next = job;
-    jobs->last = job;
-}
-
-static struct store_job *jobs_pop(struct store_jobs *jobs)
-{
-    struct store_job *job = jobs->first;
-    if (job == NULL) return NULL;
-    jobs->first = job->next;
-    if (jobs->first == NULL) jobs->last = NULL;
-    job->next = NULL;
-    return job;
-}
 
 /* ---- The root ---- */
 
@@ -127,7 +102,7 @@ static i32 copy(struct store *store, const char *path)
     return result;
 }
 
-static i32 job_run(struct store *store, const struct store_job *job)
+i32 lmdb_job_run(struct store *store, const struct store_job *job)
 {
     if (store->failed < 0) return store->failed;
     if (job->kind == STORE_COPY) return copy(store, job->path);
@@ -141,95 +116,6 @@ static i32 job_run(struct store *store, const struct store_job *job)
     store->txn = NULL;
     store->failed = result;
     return result;
-}
-
-static void wake_loop(struct store *store)
-{
-    u64 one = 1;
-    ssize_t put;
-    do put = write(store->wake_fd, &one, sizeof one);
-    while (put < 0 && errno == EINTR);
-    ASSERT(put == sizeof one);
-}
-
-static void *helper_main(void *owner)
-{
-    struct store *store = owner;
-    pthread_mutex_lock(&store->mutex);
-    for (;;) {
-        while (!store->stopping && store->queued.first == NULL)
-            pthread_cond_wait(&store->wanted, &store->mutex);
-        if (store->stopping) break;
-        struct store_job *job = jobs_pop(&store->queued);
-        pthread_mutex_unlock(&store->mutex);
-        job->result = job_run(store, job);
-        pthread_mutex_lock(&store->mutex);
-        jobs_push(&store->finished, job);
-        wake_loop(store);
-    }
-    pthread_mutex_unlock(&store->mutex);
-    if (store->txn != NULL) mdb_txn_abort(store->txn);
-    store->txn = NULL;
-    return NULL;
-}
-
-/* ---- Jobs, on the loop's thread ---- */
-
-static void wake_done(struct io_op *op, i32 result)
-{
-    struct store *store = op->owner;
-    ASSERT(result == sizeof store->wake_count || result == -EINTR || result == -EAGAIN);
-    pthread_mutex_lock(&store->mutex);
-    bool stopping = store->stopping;
-    struct store_jobs finished = store->finished;
-    store->finished = (struct store_jobs){0};
-    pthread_mutex_unlock(&store->mutex);
-    if (stopping) return;
-    io_read(store->io, &store->wake, store->wake_fd, &store->wake_count, sizeof store->wake_count);
-    for (struct store_job *job = jobs_pop(&finished); job != NULL; job = jobs_pop(&finished)) {
-        job->done(job, job->result);
-    }
-}
-
-void store_submit(struct store *store, struct store_job *job)
-{
-    ASSERT(store->io != NULL && job->done != NULL);
-    ASSERT(job->kind >= STORE_CHUNKS && job->kind <= STORE_COPY);
-    pthread_mutex_lock(&store->mutex);
-    jobs_push(&store->queued, job);
-    pthread_cond_signal(&store->wanted);
-    pthread_mutex_unlock(&store->mutex);
-}
-
-static i32 helper_start(struct store *store, struct io *io)
-{
-    store->wake_fd = eventfd(0, EFD_CLOEXEC);
-    if (store->wake_fd < 0) return -errno;
-    pthread_mutex_init(&store->mutex, NULL);
-    pthread_cond_init(&store->wanted, NULL);
-    sigset_t all, before; /* signals are the loop's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&store->helper, NULL, helper_main, store);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code != 0) return -code;
-    store->io = io;
-    store->wake = (struct io_op){.done = wake_done, .owner = store};
-    io_read(io, &store->wake, store->wake_fd, &store->wake_count, sizeof store->wake_count);
-    return 0;
-}
-
-static void helper_stop(struct store *store)
-{
-    pthread_mutex_lock(&store->mutex);
-    store->stopping = true;
-    pthread_cond_signal(&store->wanted);
-    pthread_mutex_unlock(&store->mutex);
-    pthread_join(store->helper, NULL);
-    wake_loop(store);
-    while (store->wake.busy) io_run(store->io, true);
-    pthread_cond_destroy(&store->wanted);
-    pthread_mutex_destroy(&store->mutex);
 }
 
 /* ---- Opening and closing ---- */
@@ -293,10 +179,12 @@ static i32 open_all(struct store *store, const char *directory, struct io *io)
     if (result < 0) return result;
     int dead_readers;
     result = result_of(mdb_reader_check(store->env, &dead_readers));
+    /* A process that died while it wrote may have left a root that only the page cache holds. */
+    if (result == 0 && write) result = result_of(mdb_env_sync(store->env, 1));
     if (result == 0) result = databases_open(store, write);
     if (result == 0 && write) result = file_sync_directory(directory);
     if (result == 0) result = store_event_last(store, &store->event_last);
-    if (result == 0 && write) result = helper_start(store, io);
+    if (result == 0 && write) result = lmdb_helper_start(store, io);
     return result;
 }
 
@@ -308,7 +196,6 @@ i32 store_open(struct store **store_out, const char *directory, struct io *io, c
         snprintf(error, error_bytes, "no memory to open the store; remedy: free some");
         return -ENOMEM;
     }
-    store->wake_fd = -1;
     i32 result = open_all(store, directory, io);
     if (result < 0) {
         const char *remedy = result == -ENOSPC   ? "free some disk space"
@@ -328,8 +215,8 @@ i32 store_open(struct store **store_out, const char *directory, struct io *io, c
 void store_close(struct store *store)
 {
     if (store == NULL) return;
-    if (store->io != NULL) helper_stop(store);
-    if (store->wake_fd >= 0) close(store->wake_fd);
+    if (store->helper != NULL) lmdb_helper_stop(store);
+    if (store->txn != NULL) mdb_txn_abort(store->txn);
     if (store->reader != NULL) mdb_txn_abort(store->reader);
     if (store->env != NULL) mdb_env_close(store->env);
     free(store);

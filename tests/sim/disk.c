@@ -9,19 +9,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "port/file.h"
 #include "tests/sim/exhaust.h"
 #include "tests/sim/world.h"
 
-#define INODES_MAX  512u
-#define NAMES_MAX   512u
-#define JOURNAL_MAX 512u
-#define FDS_MAX     256u
-#define FD_FIRST    100 /* below are those of kernel.c */
-#define SECTOR      512u
-#define PATH_BYTES  128u
+#define INODES_MAX   512u
+#define NAMES_MAX    512u
+#define JOURNAL_MAX  512u
+#define FDS_MAX      256u
+#define FD_FIRST     10000 /* all below are others' */
+#define SECTOR       512u
+#define PATH_BYTES   128u
+#define MAPPED_BYTES ((u64)512 << 20) /* of a file that is mapped, at most */
 
 struct inode {
     bool used;
@@ -29,6 +31,7 @@ struct inode {
     u64 bytes;
     u64 bytes_durable;
     u64 bytes_max; /* allocated here */
+    i32 memory_fd; /* holds the cache of a file that may be mapped; 0: of none */
     u8 *cache;
     u8 *durable;
     u8 *dirty; /* a byte a sector */
@@ -81,7 +84,6 @@ struct disk {
     u32 journal_count;
     u32 fds[FDS_MAX]; /* inode + 1; 0: free */
     bool locked;
-    i64 store_bytes;
     struct disk_write *writes;
     /* The newest durable write: nothing behind it can tell whether it had been there. */
     u32 last_inode;
@@ -99,7 +101,12 @@ void disk_create(void)
 
 static void inode_free(struct inode *inode)
 {
-    world_free(inode->cache);
+    if (inode->memory_fd != 0) {
+        munmap(inode->cache, MAPPED_BYTES);
+        close(inode->memory_fd);
+    } else {
+        world_free(inode->cache);
+    }
     world_free(inode->durable);
     world_free(inode->dirty);
     *inode = (struct inode){0};
@@ -233,14 +240,26 @@ static u32 inode_make(bool directory)
     return number;
 }
 
+/* Its cache can be mapped by others. */
+static void inode_map(struct inode *inode)
+{
+    inode->memory_fd = memfd_create("ticketsim", MFD_CLOEXEC);
+    ASSERT(inode->memory_fd > 0 && ftruncate(inode->memory_fd, (off_t)MAPPED_BYTES) == 0);
+    inode->cache = mmap(NULL, MAPPED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, inode->memory_fd, 0);
+    ASSERT(inode->cache != MAP_FAILED);
+}
+
 static void inode_resize(struct inode *inode, u64 bytes)
 {
     if (bytes > inode->bytes_max) {
         u64 sectors = inode->bytes_max / SECTOR, sectors_now = round_up(bytes, 4096) / SECTOR;
-        inode->cache = world_grow(inode->cache, sectors_now * SECTOR);
+        if (inode->memory_fd != 0) sectors_now = round_up(bytes + bytes / 2, 4096) / SECTOR;
+        ASSERT(inode->memory_fd == 0 || sectors_now * SECTOR <= MAPPED_BYTES);
+        if (inode->memory_fd == 0) inode->cache = world_grow(inode->cache, sectors_now * SECTOR);
         inode->durable = world_grow(inode->durable, sectors_now * SECTOR);
         inode->dirty = world_grow(inode->dirty, sectors_now);
-        memset(inode->cache + sectors * SECTOR, 0, (sectors_now - sectors) * SECTOR);
+        if (inode->memory_fd == 0)
+            memset(inode->cache + sectors * SECTOR, 0, (sectors_now - sectors) * SECTOR);
         memset(inode->durable + sectors * SECTOR, 0, (sectors_now - sectors) * SECTOR);
         memset(inode->dirty + sectors, 0, sectors_now - sectors);
         inode->bytes_max = sectors_now * SECTOR;
@@ -253,44 +272,56 @@ static void inode_resize(struct inode *inode, u64 bytes)
 static void sectors_dirty(struct inode *inode, u64 offset, u64 bytes, const u8 *data)
 {
     memcpy(inode->cache + offset, data, bytes);
-    memset(inode->dirty + offset / SECTOR, 1, bytes / SECTOR);
+    memset(inode->dirty + offset / SECTOR, 1, (offset + bytes - 1) / SECTOR - offset / SECTOR + 1);
 }
 
 static void sectors_clean(struct inode *inode, u64 offset, u64 bytes)
 {
-    memcpy(inode->durable + offset, inode->cache + offset, bytes);
-    memset(inode->dirty + offset / SECTOR, 0, bytes / SECTOR);
+    u64 begin = offset / SECTOR * SECTOR, end = round_up(offset + bytes, SECTOR);
+    memcpy(inode->durable + begin, inode->cache + begin, end - begin);
+    memset(inode->dirty + begin / SECTOR, 0, (end - begin) / SECTOR);
+}
+
+/* The first dirty sector from `at` on; U64_NONE: none. */
+static u64 dirty_next(const struct inode *inode, u64 at)
+{
+    u64 sectors = inode->bytes_max / SECTOR;
+    const u8 *found = at >= sectors ? NULL : memchr(inode->dirty + at, 1, sectors - at);
+    return found == NULL ? U64_NONE : (u64)(found - inode->dirty);
 }
 
 static void sectors_settle(struct inode *inode)
 {
-    for (u64 i = 0; i < inode->bytes_max / SECTOR; i++) {
-        if (!inode->dirty[i]) continue;
-        memcpy(inode->durable + i * SECTOR, inode->cache + i * SECTOR, SECTOR);
-        inode->dirty[i] = 0;
-    }
+    for (u64 i = dirty_next(inode, 0); i != U64_NONE; i = dirty_next(inode, i + 1))
+        sectors_clean(inode, i * SECTOR, SECTOR);
     inode->bytes_durable = inode->bytes;
 }
 
-/* Of what differs each unit is kept or lost; how likely is drawn once a file. */
-static void sectors_gamble(struct inode *inode)
+/* Of what differs each unit is kept or lost; how likely is drawn once a file. Without power a reader sees it
+ * no more. */
+static void sectors_gamble(struct inode *inode, bool power)
 {
     u64 keep = chance_below(5), unit = world->plan.sector_bytes / SECTOR;
     if (world->plan.power == POWER_WHOLE) keep = chance(1, 2) ? 4 : 0;
-    for (u64 i = 0; i < inode->bytes_max / SECTOR; i += unit) {
+    for (u64 i = dirty_next(inode, 0); i != U64_NONE; i = dirty_next(inode, i)) {
         bool kept = power_keeps(keep, i / unit);
-        for (u64 at = i; at < i + unit; at++) {
-            if (inode->dirty[at] && kept) {
-                memcpy(inode->durable + at * SECTOR, inode->cache + at * SECTOR, SECTOR);
-            }
-            inode->dirty[at] = 0;
+        u64 end = i / unit * unit + unit;
+        for (; i < end; i++) {
+            if (!inode->dirty[i]) continue;
+            inode->dirty[i] = 0;
+            if (kept)
+                memcpy(inode->durable + i * SECTOR, inode->cache + i * SECTOR, SECTOR);
+            else if (power)
+                memcpy(inode->cache + i * SECTOR, inode->durable + i * SECTOR, SECTOR);
         }
     }
     if (power_keeps(keep, 0)) inode->bytes_durable = inode->bytes;
+    if (power) inode->bytes = inode->bytes_durable;
 }
 
 static void last_write_note(const struct disk_write *write)
 {
+    if (disk->inodes[write->inode].memory_fd != 0) return;
     disk->last_inode = write->inode;
     disk->last_offset = write->offset;
     disk->last_bytes = write->bytes;
@@ -304,13 +335,14 @@ static void write_torn(const struct disk_write *write, bool on_disk)
     u64 keep = chance_below(5), unit = world->plan.sector_bytes;
     bool whole = true;
     if (world->plan.power == POWER_WHOLE) keep = chance(1, 2) ? 4 : 0;
-    for (u64 at = 0; at < write->bytes; at += unit) {
+    for (u64 at = 0, bytes; at < write->bytes; at += bytes) {
+        bytes = min_u64(unit - (write->offset + at) % unit, write->bytes - at);
         if (!power_keeps(keep, at / unit)) {
             whole = false;
             continue;
         }
-        sectors_dirty(inode, write->offset + at, unit, write->data + at);
-        if (on_disk) sectors_clean(inode, write->offset + at, unit);
+        sectors_dirty(inode, write->offset + at, bytes, write->data + at);
+        if (on_disk) sectors_clean(inode, write->offset + at, bytes);
     }
     if (write->durable && whole) last_write_note(write);
 }
@@ -327,9 +359,7 @@ static void power_loss(void)
     for (u32 i = 0; i < INODES_MAX; i++) {
         struct inode *inode = &disk->inodes[i];
         if (!inode->used || inode->directory) continue;
-        sectors_gamble(inode);
-        memcpy(inode->cache, inode->durable, inode->bytes_max);
-        inode->bytes = inode->bytes_durable;
+        sectors_gamble(inode, true);
     }
     disk->journal_count = 0;
 }
@@ -409,11 +439,9 @@ void disk_damage_undo(void)
 
 /* ---- Room ---- */
 
-void disk_store_bytes(i64 change) { disk->store_bytes += change; }
-
 u64 disk_room(void)
 {
-    u64 used = (u64)disk->store_bytes;
+    u64 used = 0;
     for (u32 i = 0; i < disk->names.count; i++) used += disk->inodes[disk->names.items[i].inode].bytes;
     return world->disk_full ? 0 : sat_sub(world->plan.disk_bytes, used);
 }
@@ -450,7 +478,8 @@ static void step(void)
 struct disk_write *disk_write_begin(i32 fd, const void *buffer, u32 bytes, u64 offset, bool durable)
 {
     struct inode *inode = inode_of(fd);
-    ASSERT(bytes % 4096 == 0 && offset % 4096 == 0 && offset + bytes <= inode->bytes);
+    ASSERT(inode->memory_fd != 0 || (bytes % 4096 == 0 && offset % 4096 == 0));
+    ASSERT(offset + bytes <= inode->bytes);
     struct disk_write *write = world_alloc(sizeof *write);
     *write = (struct disk_write){.next = disk->writes,
                                  .inode = disk->fds[fd - FD_FIRST] - 1,
@@ -503,7 +532,8 @@ static i32 inode_sync(struct inode *inode, u32 number)
     if (error == 0 && fault(FAULT_SYNC_ERROR, 1, 300)) error = -EIO;
     if (error < 0) {
         world->errors_expected = true;
-        if (!inode->directory) sectors_gamble(inode); /* the rest is lost, though a reader still sees it */
+        if (!inode->directory)
+            sectors_gamble(inode, false); /* the rest is lost, though a reader still sees it */
         return error;
     }
     if (inode->directory)
@@ -627,6 +657,7 @@ i32 file_open(const char *path, bool write, bool create, bool *direct)
     if (!create) return -ENOENT;
     ASSERT(write);
     u32 inode = inode_make(false);
+    if (strstr(path, ".mdb") != NULL) inode_map(&disk->inodes[inode]);
     journal_add(JOURNAL_CREATE, path, "", inode);
     return fd_open(inode);
 }
@@ -657,9 +688,14 @@ i32 file_allocate(i32 fd, u64 bytes)
 
 i64 file_read_at(i32 fd, void *buffer, u64 bytes, u64 offset)
 {
+    ASSERT(offset % 4096 == 0 && bytes % 4096 == 0);
+    return disk_read(fd, buffer, bytes, offset);
+}
+
+i64 disk_read(i32 fd, void *buffer, u64 bytes, u64 offset)
+{
     step();
     struct inode *inode = inode_of(fd);
-    ASSERT(offset % 4096 == 0 && bytes % 4096 == 0);
     i32 error = exhaust_call(CALL_READ);
     if (error == 0 && fault(FAULT_READ_ERROR, 1, 100)) error = -EIO;
     if (error < 0) {
@@ -667,7 +703,7 @@ i64 file_read_at(i32 fd, void *buffer, u64 bytes, u64 offset)
         return error;
     }
     u64 there = min_u64(bytes, sat_sub(inode->bytes, offset));
-    if (error > 0) there -= min_u64(there, 4096);
+    if (error > 0 && bytes % 4096 == 0) there -= min_u64(there, 4096);
     memcpy(buffer, inode->cache + offset, there);
     return (i64)there;
 }
@@ -679,6 +715,24 @@ i32 file_write_at(i32 fd, const void *buffer, u64 bytes, u64 offset)
     i32 result = disk_write_end(write);
     return result < 0 ? result : 0;
 }
+
+i32 disk_append(i32 fd, const void *buffer, u32 bytes, u64 offset, bool durable)
+{
+    struct inode *inode = inode_of(fd);
+    if (offset + bytes > inode->bytes) {
+        if (offset + bytes - inode->bytes > disk_room()) {
+            world->errors_expected = true;
+            fault_count(FAULT_STORE_FULL);
+            return -ENOSPC;
+        }
+        inode_resize(inode, offset + bytes);
+    }
+    struct disk_write *write = disk_write_begin(fd, buffer, bytes, offset, durable);
+    step();
+    return disk_write_end(write);
+}
+
+i32 disk_memory(i32 fd) { return inode_of(fd)->memory_fd; }
 
 i32 file_sync(i32 fd)
 {

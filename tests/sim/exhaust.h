@@ -24,9 +24,6 @@
     C(SYNC, "sync", -EIO, -ENOSPC)                                                                           \
     C(RENAME, "rename", -EIO, -ENOSPC)                                                                       \
     C(REMOVE, "remove", -EIO)                                                                                \
-    C(STORE_OPEN, "opening the store", -EIO, -ENOSPC, -EMFILE, -ENOMEM)                                      \
-    C(STORE_READ, "reading the store", -EIO)                                                                 \
-    C(STORE_JOB, "job of the store", -EIO, -ENOSPC)                                                          \
     C(LISTEN, "listen", -EADDRINUSE, -EMFILE)                                                                \
     C(ACCEPT, "accept", -EMFILE, -ECONNABORTED)                                                              \
     C(RECEIVE, "receive", -ECONNRESET, 1)                                                                    \

@@ -215,7 +215,6 @@ static void world_begin(u64 seed, const struct plan *plan, struct tally *tally, 
     world->next_fault_ns = some_ns(world->plan.fault_ns);
     disk_create();
     kernel_create();
-    store_create_disk();
     oracle_create(&config);
     clients_create();
 }
@@ -228,7 +227,6 @@ static u64 world_end(void)
     world->tally->commands += oracle_commands();
     clients_destroy();
     oracle_destroy();
-    store_destroy_disk();
     kernel_destroy();
     disk_destroy();
     world_free(world);

@@ -176,7 +176,7 @@ void plan_draw(struct plan *plan)
     plan->flush_ms = (u32)some_between(10, 2000);
     plan->connections_max = plan->workers + plan->subscribers + (u32)some_between(0, 12);
     plan->receive_window_bytes = some_between(4, 512) << 10;
-    plan->disk_bytes = (u64)64 << 20;
+    plan->disk_bytes = (u64)256 << 20;
     plan->power = chance(1, 4) ? POWER_WHOLE : POWER_CHANCE;
     plan->checkpoint_requests = 400;
 }

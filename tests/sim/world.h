@@ -29,7 +29,7 @@
     F(DISK_SLOW, "slow disk")                                                                                \
     F(DISK_STUCK, "stuck disk")                                                                              \
     F(STORE_SLOW, "slow store")                                                                              \
-    F(STORE_ERROR, "error of a store job")                                                                   \
+    F(STORE_FULL, "no room for a write of the store")                                                        \
     F(CUT, "connection cut")                                                                                 \
     F(SHORT, "short receive or send")                                                                        \
     F(RESEND, "request sent twice")                                                                          \
@@ -177,16 +177,17 @@ struct disk_write;
 struct disk_write *disk_write_begin(i32 fd, const void *buffer, u32 bytes, u64 offset, bool durable);
 i32 disk_write_end(struct disk_write *write);
 i32 disk_sync(i32 fd);
-void disk_store_bytes(i64 change); /* the store's share of the disk */
+/* As the store needs them: any bytes, at once; a write may make the file larger. */
+i64 disk_read(i32 fd, void *buffer, u64 bytes, u64 offset);
+i32 disk_append(i32 fd, const void *buffer, u32 bytes, u64 offset, bool durable);
+i32 disk_memory(i32 fd); /* a descriptor of the kernel's, to map what a reader of the file sees */
 
 /* Kernel (kernel.c): ring, sockets, clocks. */
 void kernel_create(void);
 void kernel_destroy(void);
 void kernel_crash(void);
 
-/* Store (sim_store.c). */
-void store_create_disk(void);
-void store_destroy_disk(void);
+/* The store's helper (store.c). */
 void store_crash(void);
 u64 store_next_ns(void);
 u32 store_step(void); /* runs what is due; how many jobs were done */
