@@ -240,9 +240,9 @@ int socket_wait(struct tkd_client *client, int timeout_ms)
 int socket_frame(struct tkd_client *client, const struct tkd_frame **frame)
 {
     *frame = NULL;
-    const u8 *at = client->received + client->received_at;
     u32 bytes = client->received_end - client->received_at;
     if (bytes == 0) return 0;
+    const u8 *at = client->received + client->received_at;
     enum tkd_status status = frame_header_check(at, bytes);
     const char *wrong = NULL;
     if (status == 0) return 0;
