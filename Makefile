@@ -28,10 +28,14 @@ include $(BUILD)/packages-build.mk
 ifneq ($(filter test test-% $(BUILD)/test/%,$(GOALS)),)
 include $(BUILD)/packages-test.mk
 endif
+ifneq ($(filter test test-build fuzz msan $(BUILD)/fuzz/% $(BUILD)/msan/%,$(GOALS)),)
+include $(BUILD)/packages-fuzz.mk
+endif
 endif
 
 # One after the other: apt-get can only run once at a time.
 $(BUILD)/packages-test.mk: $(BUILD)/packages-build.mk
+$(BUILD)/packages-fuzz.mk: $(BUILD)/packages-test.mk
 $(BUILD)/packages-%.mk: tools/packaging/deps
 	@mkdir -p $(@D)
 	@tools/packaging/deps $* > $@
@@ -69,7 +73,8 @@ LIB := $(BUILD)/lib
 SONAME := libticketd.so.1
 PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
 
-.PHONY: all test test-build sim sim-swarm sim-exhaustive crash demo bench asan cov install format lint help clean deps protocol
+.PHONY: all test test-build sim sim-swarm sim-exhaustive crash fuzz
+.PHONY: demo bench asan cov install format lint help clean deps protocol
 
 all: $(PROGRAMS) $(LIB)/libticketd.a $(LIB)/$(SONAME) ## the server, the tools, the library (build/bin, build/lib)
 
@@ -194,7 +199,43 @@ $(CRASH): $(call objects,$(filter-out tests/crash/test_%,$(call sources,tests/cr
 crash: all $(CRASH) ## kills the server under load and compares what is left: ROUNDS=n SEED=s
 	@$(CRASH) $(or $(ROUNDS),100) $(or $(SEED),1)
 
-test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM) $(CRASH)
+# Fuzzers: every target of tests/fuzz with clang and libFuzzer, the engine with small limits. FAST=1 leaves the
+# address sanitizer and the tracing of comparisons out, for many executions.
+FUZZ_CC := clang-14
+FUZZ_DIR := $(BUILD)/fuzz$(if $(FAST),-fast)
+FUZZ_COVERAGE := $(if $(FAST),-fsanitize-coverage=inline-8bit-counters$(comma)pc-table,-fsanitize=fuzzer-no-link)
+FUZZ_SANITIZE := $(if $(FAST),undefined -fsanitize-trap=undefined,address$(comma)undefined -fno-sanitize-recover=all)
+FUZZ_CFLAGS = $(CPPFLAGS) -DTEST_MIN $(PACKAGES_CFLAGS) -std=c17 $(WARNINGS) $(MACHINE) -O2 -g -fno-strict-aliasing \
+    -fno-omit-frame-pointer -Wno-string-conversion -fsanitize=$(FUZZ_SANITIZE)
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(FUZZ_DIR)/%,$(call sources,tests/fuzz/fuzz_*.c))
+FUZZ_SOURCES := $(call sources,engine/core/*.c) $(LIBRARY) tests/fuzz/desk.c \
+    $(addprefix engine/,durable/batch.c durable/scan.c durable/segment.c edge/inbox.c edge/options.c) \
+    $(addprefix tools/ticketctl/,catalog.c ctl.c desk.c desk_read.c desk_write.c desklog.c names.c text.c timefmt.c) \
+    tests/support/rig.c $(call sources,tests/naive/*.c)
+
+$(FUZZ_DIR)/obj/%.o: %.c tests/fuzz/unmeasured $(BUILD)/packages-build.mk $(BUILD)/packages-fuzz.mk
+	@mkdir -p $(@D)
+	$(call say,clang,$<) $(FUZZ_CC) $(FUZZ_CFLAGS) $(FUZZ_COVERAGE) \
+	    -fsanitize-coverage-ignorelist=tests/fuzz/unmeasured -MMD -MP -c -o $@ $<
+
+$(FUZZ_DIR)/lib.a: $(patsubst %.c,$(FUZZ_DIR)/obj/%.o,$(sort $(FUZZ_SOURCES)))
+	$(ARCHIVE)
+
+$(FUZZ_DIR)/%: $(FUZZ_DIR)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DIR)/lib.a
+	$(call say,link,$@) $(FUZZ_CC) -fsanitize=fuzzer,$(FUZZ_SANITIZE) $(FUZZ_WRAPPED) -o $@ $^ $(TOOLS_LIBS)
+
+$(FUZZ_DIR)/client: FUZZ_WRAPPED := $(addprefix -Wl$(comma)--wrap=,socket connect close poll recv send sendmsg)
+
+$(BUILD)/dictionary: $(call objects,tests/fuzz/dictionary.c engine/core/schema.c)
+	$(LINK) $^
+
+$(BUILD)/fuzz.dict: $(BUILD)/dictionary
+	@$< > $@
+
+fuzz: $(FUZZERS) $(BUILD)/fuzz.dict ## every fuzzer for its share of SECONDS=n; FAST=1 without the address sanitizer
+	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60) $(FUZZERS)
+
+test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM) $(CRASH) $(if $(SANITIZE),,$(FUZZERS) $(BUILD)/fuzz.dict)
 
 test: test-build ## builds all and runs every test
 	@BUILD=$(BUILD) ONLY='$(ONLY)' SANITIZE='$(SANITIZE)' OPTIMIZE='$(OPTIMIZE)' tests/run $(TEST_BINARIES)
@@ -267,3 +308,4 @@ clean: ## removes $(BUILD)
 	rm -rf $(BUILD)
 
 -include $(wildcard $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*.d $(BUILD)/pic/*/*/*.d $(BUILD)/min/*/*/*.d $(BUILD)/test/*/*.d $(BUILD)/sim/*/*/*.d)
+-include $(wildcard $(FUZZ_DIR)/obj/*/*/*.d)
