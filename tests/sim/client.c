@@ -550,6 +550,7 @@ static void other(struct client *client)
 static void answer(struct client *client, const struct tkd_frame *frame)
 {
     client->answered++;
+    oracle_shown(frame);
     if (client->kind == CLIENT_WORKER)
         answer_worker(client, frame);
     else if (client->kind == CLIENT_SUBSCRIBER)

@@ -31,6 +31,7 @@ struct process {
 static struct process process;
 
 u64 process_events(void) { return state_events_read(process.recovery.state)->seq_next - 1; }
+u64 process_durable_op(void) { return wal_durable_op(process.recovery.wal); }
 
 static struct state_config desk_config(void)
 {

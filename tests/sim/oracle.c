@@ -8,16 +8,24 @@
 #include "core/frame.h"
 #include "tests/sim/world.h"
 
-#define SENT_MAX (1u << 21) /* slots of the hash table of frames */
+#define SENT_MAX  (1u << 21) /* slots of the hash table of frames */
+#define SHOWN_MAX 4096u      /* answers to queries that are remembered, about */
 
 u32 __real_state_apply(struct state *state, const struct command *command, void *results);
 u32 __wrap_state_apply(struct state *state, const struct command *command, void *results);
+u32 __real_state_query(const struct state *state, u32 op, const void *record, u64 now_ms,
+                       const struct event_source *events, void *rows, u32 rows_bytes_max, u32 *count,
+                       u64 *cursor, enum tkd_status *status);
+u32 __wrap_state_query(const struct state *state, u32 op, const void *record, u64 now_ms,
+                       const struct event_source *events, void *rows, u32 rows_bytes_max, u32 *count,
+                       u64 *cursor, enum tkd_status *status);
 
 struct entry {
     struct tkd_frame *frame;
     u64 time_ms;
     u64 frame_hash;
     u64 results_hash;  /* as the live process answered */
+    u64 digest_shown;  /* of the desk behind this op; 0: nobody asked */
     bool acknowledged; /* somebody was told */
 };
 
@@ -26,12 +34,19 @@ struct sent {
     u64 op; /* 0: not applied */
 };
 
+/* Rows that a query gave, and the op that the desk was at. */
+struct shown {
+    u64 rows_hash;
+    u64 op;
+};
+
 struct oracle {
     struct entry *entries; /* op - 1 */
     u64 count;
     u64 capacity;
     struct sent *sent;
     u32 sent_count;
+    struct shown shown[SHOWN_MAX]; /* in this life of the process */
     u64 told_op;       /* the newest op that anybody was shown something of */
     u64 *event_hashes; /* seq - 1, as the replay raises them */
     u64 event_count;
@@ -90,6 +105,13 @@ u64 oracle_sent(const struct tkd_frame *frame)
     return hash;
 }
 
+/* Somebody was shown what this op has done: it must never be taken back. */
+static void told(u64 op)
+{
+    if (op > process_durable_op()) violation("op %llu was shown before it was durable", (unsigned long long)op);
+    oracle->told_op = max_u64(oracle->told_op, op);
+}
+
 bool oracle_applied(u64 hash) { return sent_slot(hash)->op != 0; }
 
 void oracle_acknowledged(u64 hash, const void *results, u32 bytes)
@@ -100,7 +122,7 @@ void oracle_acknowledged(u64 hash, const void *results, u32 bytes)
     if (hash64(results, bytes, 2) != entry->results_hash)
         violation("op %llu: the answer differs from what was applied", (unsigned long long)sent->op);
     entry->acknowledged = true;
-    oracle->told_op = max_u64(oracle->told_op, sent->op);
+    told(sent->op);
     world->tally->acknowledged++;
 }
 
@@ -178,7 +200,7 @@ void oracle_seen(const struct tkd_event *event)
     if (event->seq <= oracle->event_count && hash != oracle->event_hashes[event->seq - 1])
         violation("event %llu is not what the replay raises", (unsigned long long)event->seq);
     *seen = hash;
-    oracle->told_op = max_u64(oracle->told_op, event->cause);
+    told(event->cause);
     world->tally->events++;
 }
 
@@ -191,6 +213,54 @@ static void event_raised(const struct tkd_event *event)
     if (event->seq <= oracle->seen_capacity && oracle->seen_hashes[event->seq - 1] != 0 &&
         oracle->seen_hashes[event->seq - 1] != hash)
         violation("event %llu was shown, but the replay raises another one", (unsigned long long)event->seq);
+}
+
+/* ---- Answers to queries ---- */
+
+static u64 figure(const struct tkd_frame *answer, const char *name)
+{
+    const struct tkd_prefix *record = frame_first(answer);
+    for (u32 i = 0; i < answer->count; i++, record = record_next(record)) {
+        struct tkd_metric metric;
+        record_head(record, &metric, sizeof metric);
+        if (metric.name_bytes == strlen(name) && memcmp(record_texts(record), name, metric.name_bytes) == 0)
+            return metric.value;
+    }
+    violation("an answer without its figure %s", name);
+}
+
+static struct shown *shown_slot(const void *rows, u32 bytes, u64 *hash)
+{
+    *hash = hash64(rows, bytes, 3);
+    return &oracle->shown[*hash % SHOWN_MAX];
+}
+
+u32 __wrap_state_query(const struct state *state, u32 op, const void *record, u64 now_ms,
+                       const struct event_source *events, void *rows, u32 rows_bytes_max, u32 *count,
+                       u64 *cursor, enum tkd_status *status)
+{
+    u32 bytes = __real_state_query(state, op, record, now_ms, events, rows, rows_bytes_max, count, cursor, status);
+    u64 hash;
+    struct shown *shown = shown_slot(rows, bytes, &hash);
+    if (shown->rows_hash != hash) *shown = (struct shown){.rows_hash = hash, .op = state_op(state)};
+    return bytes;
+}
+
+void oracle_shown(const struct tkd_frame *answer)
+{
+    u64 hash;
+    const struct shown *shown = shown_slot(answer + 1, answer->size - TKD_FRAME_BYTES, &hash);
+    if (answer->status != TKD_OK || answer->flags & TKD_FLAG_PUSH) return;
+    if (shown->rows_hash == hash && tkd_op_info(answer->op)->class == TKD_CLASS_query) told(shown->op);
+    if (answer->op == TKD_OP_EVENTS) {
+        const struct tkd_prefix *record = frame_first(answer);
+        for (u32 i = 0; i < answer->count; i++, record = record_next(record))
+            oracle_seen((const struct tkd_event *)(const void *)record);
+    }
+    if (answer->op != TKD_OP_STATUS && answer->op != TKD_OP_DIGEST) return;
+    u64 op = figure(answer, "op");
+    told(op);
+    if (answer->op == TKD_OP_DIGEST && op > 0) oracle->entries[op - 1].digest_shown = figure(answer, "digest_full");
 }
 
 /* ---- The replay from scratch ---- */
@@ -224,12 +294,15 @@ static void shadow_apply(u64 op)
     u64 hash = bytes == 0 ? 0 : hash64(oracle->results, bytes, 2);
     if (hash != entry->results_hash)
         violation("op %llu: another answer from scratch", (unsigned long long)op);
+    if (entry->digest_shown != 0 && entry->digest_shown != state_digest(shadow, true))
+        violation("op %llu: a client was shown another desk", (unsigned long long)op);
     for (u64 seq = first; seq < log->seq_next; seq++) event_raised(event_at(log, seq));
     event_stored(log, log->seq_next - 1);
 }
 
 static void forget_after(u64 op)
 {
+    memset(oracle->shown, 0, sizeof oracle->shown);
     while (oracle->count > op) {
         struct entry *entry = &oracle->entries[--oracle->count];
         if (entry->frame->op != TKD_OP_PULSE) sent_slot(entry->frame_hash)->op = 0;

@@ -19,6 +19,8 @@ void oracle_acknowledged(u64 frame_hash, const void *results, u32 bytes);
 bool oracle_applied(u64 frame_hash);
 /* A subscriber has seen this event. */
 void oracle_seen(const struct tkd_event *event);
+/* A client was given this answer to a query: what it shows must never be taken back. */
+void oracle_shown(const struct tkd_frame *answer);
 
 /* The process has recovered: compares everything. */
 void oracle_recovered(const struct recovery *recovery);

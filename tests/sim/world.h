@@ -216,5 +216,7 @@ void clients_report(void);
 void time_passes(void);
 /* Events that the desk under test has raised. */
 u64 process_events(void);
+/* Up to here its log says that it is durable. */
+u64 process_durable_op(void);
 
 #endif
