@@ -16,6 +16,13 @@
 _Noreturn void assert_failed(const char *file, int line, const char *what);
 #define ASSERT(condition) ((condition) ? (void)0 : assert_failed(__FILE__, __LINE__, #condition))
 
+/* How much of something there may be: `small` where TEST_MIN wants every bound reached all the time. */
+#ifdef TEST_MIN
+#define LIMIT(normal, small) (small)
+#else
+#define LIMIT(normal, small) (normal)
+#endif
+
 #define ARRAY_COUNT(array) ((u32)(sizeof(array) / sizeof((array)[0])))
 
 static inline u64 min_u64(u64 a, u64 b) { return a < b ? a : b; }

@@ -19,7 +19,7 @@ static u64 unstored_begin(const struct event_log *log)
 u64 event_room(const struct event_log *log)
 {
     /* What is kept free for the hole at the end of the ring: one largest event. */
-    u64 slack = sizeof(struct tkd_event) + TKD_FRAME_BYTES_MAX;
+    u64 slack = sizeof(struct tkd_event) + min_u64(TKD_FRAME_BYTES_MAX, log->ring_bytes / 4);
     u64 by_bytes = sat_sub(log->ring_bytes, log->head - unstored_begin(log) + slack);
     u64 unstored = log->seq_next - max_u64(log->stored_seq + 1, log->seq_first);
     u64 by_count = sat_sub(log->offsets_count, unstored + 1) * sizeof(struct tkd_event);

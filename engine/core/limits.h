@@ -2,6 +2,8 @@
 #ifndef CORE_LIMITS_H
 #define CORE_LIMITS_H
 
+#include "base/base.h"
+
 #define SKILLS_MAX 255u
 #define CHANNELS_MAX 255u
 #define TIERS_MAX 63u
@@ -9,31 +11,26 @@
 #define QUEUES_MAX 4095u
 #define AGENTS_MAX 16383u
 #define POLICIES_MAX 255u
-#define SKILL_SETS_MAX 65535u
-#define TAGS_MAX 65535u
+#define SKILL_SETS_MAX LIMIT(65535u, 40u)
+#define TAGS_MAX LIMIT(65535u, 12u)
 #define TREE_DEPTH_MAX 10u
 
-#ifdef TEST_MIN
-#define SESSIONS_MAX 12u
-#else
-#define SESSIONS_MAX 4095u
-#endif
+#define SESSIONS_MAX LIMIT(4095u, 12u)
 #define SESSION_WINDOW_MAX 64u
-#define TICKET_TAGS_MAX 32u
+#define TICKET_TAGS_MAX LIMIT(32u, 4u)
 #define CAPACITY_MAX 1000u
 
 /* Work that one command may cause besides its own records; what is left is done by the next PULSE. */
-#ifdef TEST_MIN
-#define STATS_MAX 4096u
-#define PULSE_TIMERS_MAX 4u
-#define DRAIN_MAX 4u
-#define SWEEP_ROWS_MAX 4u
-#else
-#define STATS_MAX (1u << 24) /* counter rows; no share of the budget, so that a replay counts the same anywhere */
-#define PULSE_TIMERS_MAX 1024u
-#define DRAIN_MAX 1024u
-#define SWEEP_ROWS_MAX 1024u
-#endif
+#define PULSE_TIMERS_MAX LIMIT(1024u, 4u)
+#define DRAIN_MAX LIMIT(1024u, 3u)
+#define SWEEP_ROWS_MAX LIMIT(1024u, 4u)
+
+/* Counter rows have no share of the budget, so that a replay counts the same anywhere. */
+#define STATS_MAX LIMIT(1u << 24, 512u)
+/* Rows of a table that has a share of the budget, however small that is. */
+#define ROWS_MIN LIMIT(1u << 14, 48u)
+#define EVENT_RING_BYTES_MIN LIMIT(4 * (u64)TKD_FRAME_BYTES_MAX, (u64)256 << 10)
+#define WHEEL_SLOT_BITS LIMIT(6u, 2u)
 
 #define SKILL_WORDS ((SKILLS_MAX + 64u) / 64u)
 #define CHANNEL_WORDS ((CHANNELS_MAX + 64u) / 64u)

@@ -44,7 +44,7 @@ static u32 plan_rows(const struct state_config *config, u32 table)
     const struct plan *plan = &plans[table];
     if (plan->rows != 0) return plan->rows;
     u64 rows = config->memory_bytes / plan->budget_bytes;
-    return (u32)max_u64(min_u64(rows, (u64)1 << 30), 1 << 14);
+    return (u32)max_u64(min_u64(rows, (u64)1 << 30), ROWS_MIN);
 }
 
 static u64 directory_rows(const struct state_config *config)
@@ -171,7 +171,7 @@ struct state *state_create(const struct state_config *config, void *memory)
     layout_derived(&layout, state, config);
     layout_events(&layout, &state->events, config);
     ASSERT(layout.used == state_bytes(config));
-    ASSERT(state->events.ring_bytes >= 4 * (u64)TKD_FRAME_BYTES_MAX);
+    ASSERT(state->events.ring_bytes >= EVENT_RING_BYTES_MIN);
     state->events.seq_first = state->events.seq_next = 1;
     return state;
 }

@@ -20,10 +20,13 @@ void wheel_reset(struct wheel *wheel, u64 now_ms)
 
 static u32 level_of(const struct wheel *wheel, u64 deadline_ms)
 {
-    return (63 - (u32)__builtin_clzll(deadline_ms ^ wheel->now_ms)) / 6;
+    return (63 - (u32)__builtin_clzll(deadline_ms ^ wheel->now_ms)) / WHEEL_SLOT_BITS;
 }
 
-static u32 slot_of(u64 deadline_ms, u32 level) { return (u32)(deadline_ms >> (6 * level)) & (WHEEL_SLOTS - 1); }
+static u32 slot_of(u64 deadline_ms, u32 level)
+{
+    return (u32)(deadline_ms >> (WHEEL_SLOT_BITS * level)) & (WHEEL_SLOTS - 1);
+}
 
 static void link_before(struct wheel *wheel, u32 node, u32 next)
 {
@@ -159,8 +162,8 @@ u64 wheel_advance(struct wheel *wheel, u64 until_ms)
             return U64_NONE;
         }
         u32 slot = bit_lowest(wheel->occupied[level]);
-        u64 above = level + 1 == WHEEL_LEVELS ? 0 : wheel->now_ms >> (6 * (level + 1)) << (6 * (level + 1));
-        u64 begin_ms = above | (u64)slot << (6 * level);
+        u32 shift = WHEEL_SLOT_BITS * level, above_shift = shift + WHEEL_SLOT_BITS;
+        u64 begin_ms = wheel->now_ms >> above_shift << above_shift | (u64)slot << shift;
         ASSERT(begin_ms >= wheel->now_ms);
         if (begin_ms > until_ms) {
             /* Moving the hand within the free stretch keeps every timer's level. */

@@ -2,8 +2,8 @@
  *
  * Invariants:
  *  - a timer in the wheel has deadline > now, one in the due list has deadline == now;
- *  - a timer stands at the level of the highest 6-bit digit in which its deadline differs from now, in the
- *    slot of that digit, so a level's occupied slots all lie behind the hand and the lowest occupied level
+ *  - a timer stands at the level of the highest digit (of WHEEL_SLOT_BITS) in which its deadline differs from
+ *    now, in the slot of that digit, so a level's occupied slots all lie behind the hand and the lowest occupied level
  *    holds the next timer;
  *  - the due list is in ascending order of the timers' rank, all of one deadline.
  * So the order of expiry, (deadline, rank), depends on the timers alone and not on how the hands moved.
@@ -11,10 +11,10 @@
 #ifndef CORE_WHEEL_H
 #define CORE_WHEEL_H
 
-#include "base/base.h"
+#include "core/limits.h"
 
-#define WHEEL_LEVELS 8u
-#define WHEEL_SLOTS 64u
+#define WHEEL_LEVELS (48u / WHEEL_SLOT_BITS)
+#define WHEEL_SLOTS (1u << WHEEL_SLOT_BITS)
 #define WHEEL_DUE (WHEEL_LEVELS * WHEEL_SLOTS) /* list head of the due list */
 #define WHEEL_HEADS (WHEEL_DUE + 1u)           /* nodes below are list heads */
 #define WHEEL_DEADLINE_MAX (((u64)1 << 48) - 1) /* the year 10889 */

@@ -11,7 +11,7 @@
 #include "durable/segment.h"
 #include "port/file.h"
 
-enum { FREE_SEGMENTS_MAX = 4 };
+enum { FREE_SEGMENTS_MAX = LIMIT(4, 1) };
 #define SEGMENT_BYTES_DEFAULT (64ull << 20)
 #define BATCH_BYTES_DEFAULT   (4u << 20)
 #define MARK_US_DEFAULT       20000u

@@ -22,9 +22,9 @@
 #define CONN_SILENT_STOPPING_MS 1000u
 #define CONN_LINGER_MS          2000u /* how long a finished connection is given to read its last answers */
 #define CONN_LINGER_STOPPING_MS 200u
-#define CONN_LINGER_BYTES       (16u << 20)
-#define CONNS_SENDS_PER_TURN    512u
-#define CONNS_BUFFER_BYTES_MIN  (8u << 20)
+#define CONN_LINGER_BYTES       LIMIT(16u << 20, 8u << 10)
+#define CONNS_SENDS_PER_TURN    LIMIT(512u, 3u)
+#define CONNS_BUFFER_BYTES_MIN  LIMIT(8u << 20, 5u << 20) /* two frames, and two pushes, in each half */
 
 enum conn_phase {
     CONN_FREE = 0,

@@ -15,7 +15,7 @@
 #include "edge/quota.h"
 
 #define INBOX_IDLE_BYTES 4096u
-#define INBOX_BUSY_BYTES (128u << 10)
+#define INBOX_BUSY_BYTES LIMIT(128u << 10, 16u << 10)
 #define INBOX_BYTES      (TKD_FRAME_BYTES_MAX + INBOX_BUSY_BYTES) /* address space of one inbox */
 
 struct inbox {

@@ -12,10 +12,10 @@
 #include "base/base.h"
 #include "edge/quota.h"
 
-#define OUTBOX_AREA_BYTES (2u << 20)              /* at least the largest frame */
+#define OUTBOX_AREA_BYTES LIMIT(2u << 20, 1u << 20) /* at least the largest frame */
 #define OUTBOX_BYTES      (2 * OUTBOX_AREA_BYTES) /* address space of one outbox */
 #define OUTBOX_FREE_BYTES 4096u                   /* of an area, without quota */
-#define OUTBOX_STEP_BYTES (64u << 10)
+#define OUTBOX_STEP_BYTES LIMIT(64u << 10, 4u << 10)
 
 struct outbox_area {
     u64 start;   /* position of its first byte */

@@ -7,7 +7,7 @@
 
 /* What a PULSE costs beside the events that it raises; unfinished work may touch many rows without any. */
 #define PULSE_WORK            8u
-#define PULSE_WORK_UNFINISHED 512u
+#define PULSE_WORK_UNFINISHED LIMIT(512u, 16u)
 
 bool pipeline_create(struct pipeline *pipeline, struct state *state, struct wal *wal,
                      struct checkpoint *checkpoint, struct conns *conns, bool virtual_clock)

@@ -19,9 +19,9 @@
 #include "durable/wal.h"
 #include "edge/conn.h"
 
-#define PIPELINE_PULSE_WORK_PER_TURN 2048u /* events, about */
-#define PIPELINE_HELD_MAX            (1u << 17)
-#define PIPELINE_MARKS_MAX           (1u << 12)
+#define PIPELINE_PULSE_WORK_PER_TURN LIMIT(2048u, 64u) /* events, about */
+#define PIPELINE_HELD_MAX            LIMIT(1u << 17, 16u)
+#define PIPELINE_MARKS_MAX           LIMIT(1u << 12, 2u)
 
 /* An answer that may leave when `op` is durable: the connection's bytes up to `position`. */
 struct held {

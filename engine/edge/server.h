@@ -12,9 +12,9 @@
 #include "port/net.h"
 
 #define SERVER_LISTENERS_MAX    16u
-#define SERVER_FRAMES_PER_TURN  64u   /* of one connection */
-#define SERVER_SHARE_US         250u  /* of one connection in a turn, about */
-#define SERVER_SERVE_US         2000u /* of all connections: then log, timers and new arrivals have theirs */
+#define SERVER_FRAMES_PER_TURN  LIMIT(64u, 4u)    /* of one connection */
+#define SERVER_SHARE_US         LIMIT(250u, 5u)   /* of one connection in a turn, about */
+#define SERVER_SERVE_US         LIMIT(2000u, 25u) /* of all: then log, timers and new arrivals have theirs */
 #define SERVER_TICK_MS          1000u
 #define SERVER_TICK_STOPPING_MS 50u
 

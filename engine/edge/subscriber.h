@@ -8,9 +8,9 @@
 
 #include "edge/service.h"
 
-#define SUBSCRIBER_PUSH_BYTES   (256u << 10) /* per subscriber and turn, unless one event is larger */
-#define SUBSCRIBER_TURN_BYTES   (1u << 20)   /* to all subscribers in a turn, about */
-#define SUBSCRIBER_UNSENT_BYTES (512u << 10) /* above it nothing more is pushed */
+#define SUBSCRIBER_PUSH_BYTES   LIMIT(256u << 10, 4u << 10) /* to one in a turn, unless one event is larger */
+#define SUBSCRIBER_TURN_BYTES   LIMIT(1u << 20, 16u << 10) /* to all subscribers in a turn, about */
+#define SUBSCRIBER_UNSENT_BYTES LIMIT(512u << 10, 24u << 10) /* above it nothing more is pushed */
 
 /* Pushes what may be shown. true: there is more for somebody who has room. */
 bool subscribers_push(struct service *service);

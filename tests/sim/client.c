@@ -53,7 +53,8 @@ struct client {
     u64 event_next; /* subscriber */
     bool subscribed;
     u32 catalog_step;
-    bool halted; /* must register again */
+    bool halted;   /* must register again */
+    bool gives_up; /* what was refused: it asks for something else */
     u8 *sending; /* not written yet */
     u32 sending_bytes;
     u32 sending_capacity;
@@ -229,7 +230,8 @@ static void attached(struct client *client, u64 next_seq)
         violation("session %llx has lost what was acknowledged", (unsigned long long)client->session);
     if (client->outstanding_count > 0 && next_seq < client->outstanding[0].seq)
         violation("session %llx has lost what was acknowledged", (unsigned long long)client->session);
-    if (chance(1, 2)) {
+    if (client->gives_up || chance(1, 2)) {
+        client->gives_up = false;
         outstanding_drop(client, known);
         client->next_seq = next_seq;
     }
@@ -386,7 +388,11 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
     } else if (frame->status == TKD_HALTED) {
         client->halted = true;
         disconnect(client);
-    } else if (to_retry(frame->status)) {
+    } else if (to_retry(frame->status) || frame->status == TKD_DESK_FULL) {
+        if (frame->status == TKD_DESK_FULL && frame->op != TKD_OP_TICKET_CREATE &&
+            frame->op != TKD_OP_TICKET_UPDATE)
+            violation("seq %llu: a full desk refuses what needs no room", (unsigned long long)frame->seq);
+        client->gives_up = frame->status == TKD_DESK_FULL;
         say("client %u: seq %llu: %s", client->number, (unsigned long long)frame->seq,
             tkd_status_info(frame->status)->name);
         disconnect(client);

@@ -28,6 +28,7 @@
 struct inode {
     bool used;
     bool directory;
+    bool direct; /* opened with O_DIRECT: read past the cache */
     u64 bytes;
     u64 bytes_durable;
     u64 bytes_max; /* allocated here */
@@ -533,7 +534,8 @@ static i32 inode_sync(struct inode *inode, u32 number)
     if (error < 0) {
         world->errors_expected = true;
         if (!inode->directory)
-            sectors_gamble(inode, false); /* the rest is lost, though a reader still sees it */
+            sectors_gamble(inode, false); /* the rest is lost, though a cache still shows it */
+        if (inode->direct) memcpy(inode->cache, inode->durable, inode->bytes_max);
         return error;
     }
     if (inode->directory)
@@ -657,7 +659,10 @@ i32 file_open(const char *path, bool write, bool create, bool *direct)
     if (!create) return -ENOENT;
     ASSERT(write);
     u32 inode = inode_make(false);
-    if (strstr(path, ".mdb") != NULL) inode_map(&disk->inodes[inode]);
+    if (strstr(path, ".mdb") != NULL)
+        inode_map(&disk->inodes[inode]);
+    else
+        disk->inodes[inode].direct = true;
     journal_add(JOURNAL_CREATE, path, "", inode);
     return fd_open(inode);
 }

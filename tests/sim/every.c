@@ -82,6 +82,9 @@ static struct plan plan_of(const struct workload *workload)
 {
     u32 batch_bytes = 24 * 4096;
     return (struct plan){
+        .memory_bytes = 1,
+        .ring_bytes = (u64)1 << 20,
+        .buffer_bytes = (u64)16 << 20,
         .duration_ns = workload->duration_ms * MS_NS,
         .workers = workload->workers,
         .subscribers = 1,

@@ -13,9 +13,7 @@
 
 #define ERROR_BYTES     1024u
 #define HEALING_NS      ((u64)3600 * SECOND_NS)
-#define BUFFERS_BYTES   ((u64)16 << 20)
 #define DISK_ROOM_BYTES ((u64)1 << 20)
-#define RING_BYTES      ((u64)4 << 20)
 
 /* What ticketd's main() keeps: the process under test. */
 struct process {
@@ -35,7 +33,8 @@ u64 process_durable_op(void) { return wal_durable_op(process.recovery.wal); }
 
 static struct state_config desk_config(void)
 {
-    return (struct state_config){.memory_bytes = 1, .event_ring_bytes = RING_BYTES};
+    return (struct state_config){.memory_bytes = world->plan.memory_bytes,
+                                 .event_ring_bytes = world->plan.ring_bytes};
 }
 
 static void storage_failed(void *owner, const char *what)
@@ -101,7 +100,7 @@ static bool serve_start(i32 signals)
     struct server_config config = {.listen = addresses,
                                    .listen_count = 1,
                                    .connections_max = world->plan.connections_max,
-                                   .buffer_bytes = BUFFERS_BYTES,
+                                   .buffer_bytes = world->plan.buffer_bytes,
                                    .version = "sim",
                                    .durability = "sync",
                                    .store_id = process.recovery.root.store_id};
@@ -204,7 +203,6 @@ void time_passes(void)
 static void world_begin(u64 seed, const struct plan *plan, struct tally *tally, bool verbose)
 {
     world = world_alloc(sizeof *world);
-    struct state_config config = desk_config();
     world->seed = seed;
     world->prng = prng_seeded(seed);
     world->tally = tally;
@@ -214,6 +212,7 @@ static void world_begin(u64 seed, const struct plan *plan, struct tally *tally, 
     if (plan != NULL) world->plan = *plan;
     snprintf(world->repeat, sizeof world->repeat, "make sim SEED=%" PRIu64, seed);
     world->next_fault_ns = some_ns(world->plan.fault_ns);
+    struct state_config config = desk_config();
     disk_create();
     kernel_create();
     oracle_create(&config);

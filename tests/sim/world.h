@@ -93,6 +93,9 @@ struct plan {
     u64 disk_bytes;
     enum power power;
     u32 checkpoint_requests; /* one of so many requests is for a checkpoint or a backup */
+    u64 memory_bytes; /* decides how many rows there may be */
+    u64 ring_bytes;   /* of events in memory */
+    u64 buffer_bytes; /* of connections */
 };
 
 struct world {

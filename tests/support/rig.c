@@ -43,7 +43,7 @@ static struct rig *rig_with_budget(u64 memory_bytes)
 }
 
 struct rig *rig_create(void) { return rig_with_budget((u64)64 << 20); }
-struct rig *rig_create_small(void) { return rig_with_budget(1); }
+struct rig *rig_create_small(void) { return rig_with_budget((u64)440 << 14); }
 
 void rig_destroy(struct rig *rig)
 {
