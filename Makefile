@@ -25,7 +25,7 @@ endif
 
 ifneq ($(filter-out help clean format,$(GOALS)),)
 include $(BUILD)/packages-build.mk
-ifneq ($(filter test test-% $(BUILD)/test/%,$(GOALS)),)
+ifneq ($(filter test test-% mutations $(BUILD)/test/%,$(GOALS)),)
 include $(BUILD)/packages-test.mk
 endif
 ifneq ($(filter test test-build fuzz msan $(BUILD)/fuzz/% $(BUILD)/msan/%,$(GOALS)),)
@@ -73,7 +73,7 @@ LIB := $(BUILD)/lib
 SONAME := libticketd.so.1
 PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
 
-.PHONY: all test test-build sim sim-swarm sim-exhaustive crash fuzz
+.PHONY: all test test-build mutations sim sim-swarm sim-exhaustive crash fuzz
 .PHONY: demo bench asan cov install format lint help clean deps protocol
 
 all: $(PROGRAMS) $(LIB)/libticketd.a $(LIB)/$(SONAME) ## the server, the tools, the library (build/bin, build/lib)
@@ -234,6 +234,9 @@ $(BUILD)/fuzz.dict: $(BUILD)/dictionary
 
 fuzz: $(FUZZERS) $(BUILD)/fuzz.dict ## every fuzzer for its share of SECONDS=n; FAST=1 without the address sanitizer
 	@BUILD=$(BUILD) tests/fuzz/run $(or $(SECONDS),60) $(FUZZERS)
+
+mutations: test-build ## deliberate bugs that the tests must notice: ONLY=pattern
+	@BUILD=$(BUILD) tests/mutations/run $(ONLY)
 
 test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM) $(CRASH) $(if $(SANITIZE),,$(FUZZERS) $(BUILD)/fuzz.dict)
 
