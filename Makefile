@@ -31,11 +31,15 @@ endif
 ifneq ($(filter test test-build fuzz msan $(BUILD)/fuzz/% $(BUILD)/msan/%,$(GOALS)),)
 include $(BUILD)/packages-fuzz.mk
 endif
+ifneq ($(filter bench-compare $(BIN)/peer-%,$(GOALS)),)
+include $(BUILD)/packages-peers.mk
+endif
 endif
 
 # One after the other: apt-get can only run once at a time.
 $(BUILD)/packages-test.mk: $(BUILD)/packages-build.mk
 $(BUILD)/packages-fuzz.mk: $(BUILD)/packages-test.mk
+$(BUILD)/packages-peers.mk: $(BUILD)/packages-build.mk
 $(BUILD)/packages-%.mk: tools/packaging/deps
 	@mkdir -p $(@D)
 	@tools/packaging/deps $* > $@
@@ -71,10 +75,10 @@ TEST_BINARIES := $(patsubst tests/%.c,$(BUILD)/test/%,$(TESTS))
 BIN := $(BUILD)/bin
 LIB := $(BUILD)/lib
 SONAME := libticketd.so.1
-PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
+PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(BIN)/ticketfloor $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
 
-.PHONY: all test test-build mutations sim sim-swarm sim-exhaustive crash fuzz
-.PHONY: demo bench asan cov install format lint help clean deps protocol
+# Every target that `make help` shows.
+.PHONY: test-build $(shell sed -n 's/^\([a-z-]*\):.*##.*/\1/p' Makefile)
 
 all: $(PROGRAMS) $(LIB)/libticketd.a $(LIB)/$(SONAME) ## the server, the tools, the library (build/bin, build/lib)
 
@@ -132,7 +136,11 @@ $(BIN)/ticketctl: $(call objects,$(filter $(CTL_MAIN),$(CTL))) $(ARCHIVES)
 
 $(BIN)/%: $(BUILD)/obj/bench/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(TOOLS_LIBS) $(ENGINE_LIBS)
+	$(LINK) $^ $(TOOLS_LIBS) $(ENGINE_LIBS) -lm
+
+$(BIN)/ticketfloor: $(call objects,$(call sources,bench/floor/*.c) bench/server.c) $(LIB)/libengine.a
+	@mkdir -p $(@D)
+	$(LINK) $^ $(ENGINE_LIBS)
 
 # ---- The protocol's document is made from the schema and kept in the repository ----
 
@@ -257,9 +265,20 @@ cov: ## line coverage of the tests; engine/core must reach 90 %
 demo: all ## a day of 100,000 tickets through the server; LOG=FILE replays a desk log instead
 	@BUILD=$(BUILD) bench/demo.sh $(if $(LOG),"$(LOG)")
 
-bench: all ## durable creates a second, latencies, memory a ticket, time back in service
+bench: all ## ticketbench: throughput, latencies, costs; BENCH_OPTIONS='--workload lifecycle'
 	@mkdir -p $(BUILD)/tmp
-	TMPDIR=$(abspath $(BUILD))/tmp $(BIN)/ticketbench $(BENCH_OPTIONS)
+	COMMIT=$$(git rev-parse --short HEAD 2> /dev/null) TMPDIR=$(abspath $(BUILD))/tmp $(BIN)/ticketbench $(BENCH_OPTIONS)
+
+# The floor of this machine, ticketd, Redis and PostgreSQL in turns. Only this needs the peers' packages.
+PEERS := $(BIN)/peer-redis $(BIN)/peer-postgres
+
+$(BIN)/peer-%: bench/peers/%.c bench/peers/peer.c bench/peers/peer.h $(LIB)/libengine.a $(BUILD)/packages-peers.mk
+	$(call say,link,$@) $(CC) $(CPPFLAGS) $(PEERS_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(PEERS_LIBS)
+
+bench-compare: all $(PEERS) ## the floor, ticketd, Redis and PostgreSQL in turns, and their ratios: ROUNDS=3 TICKETS=n
+	@mkdir -p $(BUILD)/tmp
+	@BIN=$(abspath $(BIN)) TMPDIR=$(abspath $(BUILD))/tmp ROUNDS='$(or $(ROUNDS),3)' TICKETS='$(or $(TICKETS),1000000)' \
+	    bench/peers/compare.py
 
 # ---- Installing ----
 

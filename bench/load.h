@@ -1,37 +1,41 @@
-/* The desk and the load of the benchmark: many queues and agents, tickets with key, customer, subject and text,
- * skills, deadlines. */
+/* Runs a workload against a server: closed loop, or open loop at a given rate; and samples it while it runs.
+ */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
-#include "bench/sender.h"
+#include "bench/workload.h"
 
-struct load {
-    u64 tickets;
-    u32 batch;
-    u32 connections;
-    u32 depth; /* batches in flight, per connection */
-    u32 queues;
-    u32 agents;
-    u32 capacity; /* of an agent; 0: no limit */
-    u64 customers;
-    u32 body_bytes;
-    u64 rate; /* tickets a second; 0: as fast as it goes */
-    u32 run;  /* part of every key: another run makes other tickets */
+#define SAMPLES_MAX 4096u
+
+/* One interval of the run. */
+struct sample {
+    u64 at_ns; /* its end, since the begin */
+    u64 commands;
+    u64 p50_ns;
+    u64 p99_ns;
+    u64 max_ns;
+    u64 memory_bytes; /* of the server's process, 0: not known */
 };
 
-struct load_results {
-    struct sender_results sent;
+struct run {
+    const struct load *load;
+    u64 rate;                   /* records a second; 0: closed loop */
+    u64 seconds;                /* at most; 0: until all commands are done */
+    u64 (*memory)(void *owner); /* NULL: not known */
+    void *memory_owner;
+    /* What came of it. */
+    struct workload *workload;
     u64 took_ns;
-    u64 late_batches; /* with a rate: batches begun after their time, because all windows were full */
+    u64 late_frames; /* open loop: begun over 1 ms after their time, because all windows were full */
+    struct sample *samples;
+    u32 samples_count;
+    struct histogram latency_ns; /* of all frames */
 };
 
-/* Makes the desk and lets its agents come. The server's desk must be empty. */
-void load_desk(const struct load *load, struct tkd_client *client);
-/* Creates the tickets; `progress` is told how many are answered. */
-void load_run(const struct load *load, const char *address, struct load_results *results,
-              void (*progress)(u64 done, u64 all));
-
-/* A figure of STATUS: its number, or its text when `text` is given; 0 and "" when there is none. */
-u64 load_status(struct tkd_client *client, const char *name, char *text, u32 text_bytes);
+/* Sends it all and waits for all answers. A run is freed by run_destroy(). */
+void run_load(struct run *run, const char *address);
+void run_destroy(struct run *run);
+u64 run_commands(const struct run *run); /* answered */
+u64 run_refused(const struct run *run);
 
 #endif

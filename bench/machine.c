@@ -21,18 +21,20 @@ static void read_value(const char *path, const char *key, char *value, size_t ro
 }
 
 /* Type of the file system whose mount point is the longest begin of the path. */
-static void read_file_system(const char *data, char *type, size_t room)
+static void read_file_system(const char *data, struct machine *machine)
 {
-    char path[4096], point[1024], kind[64];
+    char path[4096], device[128], point[1024], kind[64];
     size_t longest = 0;
     if (!realpath(data, path)) return;
     FILE *mounts = fopen("/proc/mounts", "r");
-    while (mounts && fscanf(mounts, "%*s %1023s %63s %*[^\n]", point, kind) == 2) {
+    while (mounts && fscanf(mounts, "%127s %1023s %63s %*[^\n]", device, point, kind) == 3) {
         size_t length = strlen(point);
-        bool below = strncmp(path, point, length) == 0 && (length == 1 || path[length] == '/' || path[length] == 0);
+        bool below =
+            strncmp(path, point, length) == 0 && (length == 1 || path[length] == '/' || path[length] == 0);
         if (!below || length < longest) continue;
         longest = length;
-        snprintf(type, room, "%s", kind);
+        snprintf(machine->file_system, sizeof(machine->file_system), "%s", kind);
+        snprintf(machine->device, sizeof(machine->device), "%s", device);
     }
     if (mounts) fclose(mounts);
 }
@@ -40,12 +42,15 @@ static void read_file_system(const char *data, char *type, size_t room)
 void machine_read(struct machine *machine, const char *data)
 {
     struct utsname name;
-    *machine = (struct machine){.processor = "unknown", .kernel = "unknown", .file_system = "unknown"};
+    *machine = (struct machine){
+        .processor = "unknown", .kernel = "unknown", .file_system = "unknown", .device = "unknown"};
     read_value("/proc/cpuinfo", "model name", machine->processor, sizeof(machine->processor));
     if (uname(&name) == 0) {
         snprintf(machine->kernel, sizeof(machine->kernel), "%.60s %.60s", name.sysname, name.release);
     }
-    read_file_system(data, machine->file_system, sizeof(machine->file_system));
+    read_file_system(data, machine);
+    const char *commit = getenv("COMMIT");
+    if (commit) snprintf(machine->commit, sizeof(machine->commit), "%s", commit);
     machine->cores = (u32)sysconf(_SC_NPROCESSORS_ONLN);
     machine->memory_bytes = (u64)sysconf(_SC_PHYS_PAGES) * (u64)sysconf(_SC_PAGESIZE);
 }

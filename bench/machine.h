@@ -8,6 +8,8 @@ struct machine {
     char processor[128];
     char kernel[128];
     char file_system[64]; /* below the data */
+    char device[128];
+    char commit[64]; /* of the project, from the environment's COMMIT; may be empty */
     u32 cores;
     u64 memory_bytes;
 };

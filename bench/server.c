@@ -45,8 +45,10 @@ void server_process_init(struct server_process *server, const char *name)
     server->program[bytes] = 0;
     strcpy(strrchr(server->program, '/'), "/ticketd");
     const char *directory = getenv("TMPDIR");
-    snprintf(server->data, sizeof(server->data), "%s/%s.XXXXXX", directory && *directory ? directory : "/tmp", name);
-    if (!mkdtemp(server->data)) die("%s: %s. Set TMPDIR to where there is room", server->data, strerror(errno));
+    snprintf(server->data, sizeof(server->data), "%s/%s.XXXXXX", directory && *directory ? directory : "/tmp",
+             name);
+    if (!mkdtemp(server->data))
+        die("%s: %s. Set TMPDIR to where there is room", server->data, strerror(errno));
     snprintf(server->log, sizeof(server->log), "%s/ticketd.log", server->data);
 }
 
@@ -60,7 +62,8 @@ void server_process_argument(struct server_process *server, const char *argument
 _Noreturn static void become(const struct server_process *server, pid_t parent)
 {
     char data[1100];
-    const char *arguments[SERVER_ARGUMENTS_MAX + 8] = {server->program, "--data", data, "--listen", "127.0.0.1:0"};
+    const char *arguments[SERVER_ARGUMENTS_MAX + 8] = {server->program, "--data", data, "--listen",
+                                                       "127.0.0.1:0"};
     u32 count = 5;
     snprintf(data, sizeof(data), "%s/desk", server->data);
     for (u32 i = 0; i < server->arguments_count; i++) arguments[count++] = server->arguments[i];
@@ -81,7 +84,8 @@ static int ready_socket(void)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char name[64];
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int bytes = snprintf(name, sizeof(name), "@ticketd-bench-%d-%llu", getpid(), (unsigned long long)now_ns());
+    int bytes =
+        snprintf(name, sizeof(name), "@ticketd-bench-%d-%llu", getpid(), (unsigned long long)now_ns());
     memcpy(address.sun_path + 1, name + 1, (size_t)bytes - 1);
     socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)bytes);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0) die("no socket: %s", strerror(errno));
@@ -104,7 +108,8 @@ static void wait_until_ready(struct server_process *server, int fd)
     while (now_ns() < limit_ns) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         char said[512] = "";
-        if (poll(&wait, 1, 50) > 0 && recv(fd, said, sizeof(said) - 1, 0) > 0 && strstr(said, "READY=1")) return;
+        if (poll(&wait, 1, 50) > 0 && recv(fd, said, sizeof(said) - 1, 0) > 0 && strstr(said, "READY=1"))
+            return;
         if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
             server->pid = 0;
             explain_failure(server, "ended instead of serving");
@@ -146,7 +151,8 @@ int server_process_end(struct server_process *server, int signal)
     int status = 0;
     if (server->pid == 0) return 0;
     kill(server->pid, signal);
-    while (waitpid(server->pid, &status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(server->pid, &status, 0) < 0 && errno == EINTR) {
+    }
     server->pid = 0;
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
@@ -175,4 +181,29 @@ u64 server_process_memory(const struct server_process *server)
     }
     if (status) fclose(status);
     return (u64)(anonymous_kb + shared_kb) * 1024;
+}
+
+u64 server_process_cpu_ns(const struct server_process *server)
+{
+    char path[64];
+    unsigned long long user = 0, system = 0;
+    snprintf(path, sizeof(path), "/proc/%d/stat", server->pid);
+    FILE *stat = fopen(path, "r");
+    /* The second field is the program's name, ours: without blanks. */
+    if (stat &&
+        fscanf(stat, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+        user = 0;
+    if (stat) fclose(stat);
+    return (u64)(user + system) * 1000000000u / (u64)sysconf(_SC_CLK_TCK);
+}
+
+u64 server_process_written(const struct server_process *server)
+{
+    char path[64], line[256];
+    unsigned long long bytes = 0;
+    snprintf(path, sizeof(path), "/proc/%d/io", server->pid);
+    FILE *io = fopen(path, "r");
+    while (io && fgets(line, sizeof(line), io)) sscanf(line, "write_bytes: %llu", &bytes);
+    if (io) fclose(io);
+    return (u64)bytes;
 }

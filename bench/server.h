@@ -11,8 +11,8 @@
 struct server_process {
     char program[1024];
     char data[1024];
-    char log[1100];     /* its log goes to this file */
-    char address[1100]; /* where it serves, for a client: HOST:PORT */
+    char log[1100];                              /* its log goes to this file */
+    char address[1100];                          /* where it serves, for a client: HOST:PORT */
     const char *arguments[SERVER_ARGUMENTS_MAX]; /* besides --data and --listen */
     u32 arguments_count;
     pid_t pid; /* 0: not running */
@@ -30,6 +30,10 @@ void server_process_remove(struct server_process *server);
 
 /* Physical memory in use, in bytes; of it what is mapped from files is left out. */
 u64 server_process_memory(const struct server_process *server);
+
+/* CPU time of all its threads, and what it has written to disks. */
+u64 server_process_cpu_ns(const struct server_process *server);
+u64 server_process_written(const struct server_process *server);
 
 u64 now_ns(void);
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,143 +1,28 @@
-/* How fast, how much, how soon again: durable creates over loopback, memory a ticket, and the time until a
- * killed server serves again.
- *
- * Without --server it starts a ticketd of its own on a new directory (below $TMPDIR), kills it at the end,
- * starts it again, and removes the directory. */
-#include <getopt.h>
+/* Measures a ticketd under load. Without --server it starts one of its own on a new directory (below
+ * $TMPDIR), kills it at the end to see how soon it is back, and removes the directory. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "bench/load.h"
-#include "bench/machine.h"
-#include "bench/server.h"
+#include "bench/desk.h"
+#include "bench/options.h"
+#include "bench/report.h"
 
-struct options {
-    struct load load;
-    const char *server; /* NULL: our own */
-    const char *durability;
-    const char *memory_budget;
-    bool json;
-    bool restart;
+#define SWEEP_STEPS   9u
+#define SWEEP_S       5u
+#define MAXIMUM_S     5u
+#define PROBE_RATE    1000u
+#define CARDS_LIMIT_S 60u
+
+/* The server that is measured, and what is known of it. */
+struct bench {
+    struct options options;
+    struct server_process server; /* pid 0: not ours */
+    const char *address;
+    struct tkd_client *client; /* for questions */
+    struct report report;
 };
-
-/* Everything that is told at the end. */
-struct report {
-    struct machine machine;
-    char durability[64];
-    char version[64];
-    struct load_results load;
-    u64 memory_before_bytes;
-    u64 memory_after_bytes;
-    u64 state_bytes;
-    u64 log_replay_bytes;
-    u64 back_in_service_ns; /* 0: not measured */
-};
-
-static const char help[] =
-    "ticketbench: durable creates a second, latencies, memory a ticket, time back in service\n"
-    "\n"
-    "usage: ticketbench [OPTION]...\n"
-    "\n"
-    "  --server ADDRESS   a running ticketd with an empty desk (HOST:PORT or unix:PATH)\n"
-    "                     without it one is started on a new directory below $TMPDIR\n"
-    "  --tickets N        to create (1000000)\n"
-    "  --batch N          tickets a frame (1000)\n"
-    "  --connections N    (4)\n"
-    "  --depth N          frames in flight on each connection (2)\n"
-    "  --rate N           tickets a second, latency counted from when a batch should have begun;\n"
-    "                     without it each connection sends as fast as it is answered\n"
-    "  --queues N         (64)\n"
-    "  --agents N         (512), each serves 8 queues\n"
-    "  --capacity N       tickets an agent takes, 0 = no limit (0)\n"
-    "  --customers N      (a quarter of the tickets)\n"
-    "  --body BYTES       of text in a ticket (64)\n"
-    "  --durability MODE  of the server that is started (sync)\n"
-    "  --memory-budget SIZE  of the server that is started\n"
-    "  --no-restart       do not measure the restart\n"
-    "  -o json|table      (table)\n"
-    "\n"
-    "example: ticketbench --tickets 200000 --connections 8 --rate 100000\n";
-
-enum option_key { KEY_SERVER = 1000, KEY_TICKETS, KEY_BATCH, KEY_CONNECTIONS, KEY_DEPTH, KEY_RATE, KEY_QUEUES,
-                  KEY_AGENTS, KEY_CAPACITY, KEY_CUSTOMERS, KEY_BODY, KEY_DURABILITY, KEY_MEMORY, KEY_NO_RESTART,
-                  KEY_HELP };
-
-_Noreturn static void usage(const char *what, const char *value)
-{
-    fprintf(stderr, "ticketbench: %s '%s' will not do: see ticketbench --help\n", what, value);
-    exit(2);
-}
-
-static u64 number(const char *name, const char *text, u64 min, u64 max)
-{
-    char *end;
-    u64 value = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != 0 || value < min || value > max) usage(name, text);
-    return value;
-}
-
-static void option(struct options *options, int key, const char *text)
-{
-    struct load *load = &options->load;
-    switch (key) {
-    case KEY_SERVER: options->server = text; return;
-    case KEY_TICKETS: load->tickets = number("--tickets", text, 1, 1000000000); return;
-    case KEY_BATCH: load->batch = (u32)number("--batch", text, 1, TKD_RECORDS_MAX); return;
-    case KEY_CONNECTIONS: load->connections = (u32)number("--connections", text, 1, 256); return;
-    case KEY_DEPTH: load->depth = (u32)number("--depth", text, 1, SENDER_DEPTH_MAX); return;
-    case KEY_RATE: load->rate = number("--rate", text, 1, 100000000); return;
-    case KEY_QUEUES: load->queues = (u32)number("--queues", text, 1, 1000); return;
-    case KEY_AGENTS: load->agents = (u32)number("--agents", text, 1, 2000); return;
-    case KEY_CAPACITY: load->capacity = (u32)number("--capacity", text, 0, 1000); return;
-    case KEY_CUSTOMERS: load->customers = number("--customers", text, 1, 1000000000); return;
-    case KEY_BODY: load->body_bytes = (u32)number("--body", text, 0, 200000); return;
-    case KEY_DURABILITY: options->durability = text; return;
-    case KEY_MEMORY: options->memory_budget = text; return;
-    case KEY_NO_RESTART: options->restart = false; return;
-    case 'o':
-        options->json = strcmp(text, "json") == 0;
-        if (!options->json && strcmp(text, "table") != 0) usage("-o", text);
-        return;
-    case KEY_HELP:
-        fputs(help, stdout);
-        exit(0);
-    }
-    fprintf(stderr, "ticketbench: see ticketbench --help\n");
-    exit(2);
-}
-
-static struct options options_parse(int argc, char **argv)
-{
-    static const struct option names[] = {
-        {"server", 1, NULL, KEY_SERVER},           {"tickets", 1, NULL, KEY_TICKETS},
-        {"batch", 1, NULL, KEY_BATCH},             {"connections", 1, NULL, KEY_CONNECTIONS},
-        {"depth", 1, NULL, KEY_DEPTH},             {"rate", 1, NULL, KEY_RATE},
-        {"queues", 1, NULL, KEY_QUEUES},           {"agents", 1, NULL, KEY_AGENTS},
-        {"capacity", 1, NULL, KEY_CAPACITY},       {"customers", 1, NULL, KEY_CUSTOMERS},
-        {"body", 1, NULL, KEY_BODY},               {"durability", 1, NULL, KEY_DURABILITY},
-        {"memory-budget", 1, NULL, KEY_MEMORY},    {"no-restart", 0, NULL, KEY_NO_RESTART},
-        {"help", 0, NULL, KEY_HELP},               {NULL, 0, NULL, 0}};
-    struct options options = {.load = {.tickets = 1000000, .batch = 1000, .connections = 4, .depth = 2, .queues = 64,
-                                       .agents = 512, .body_bytes = 64, .run = (u32)(time(NULL) % 100000)},
-                              .restart = true};
-    int key;
-    while ((key = getopt_long(argc, argv, "o:", names, NULL)) != -1) option(&options, key, optarg);
-    if (optind < argc) usage("argument", argv[optind]);
-    if (options.load.customers == 0) options.load.customers = max_u64(1, options.load.tickets / 4);
-    return options;
-}
-
-static void progress(u64 done, u64 all)
-{
-    if (!isatty(STDERR_FILENO)) return;
-    fprintf(stderr, "\r%llu of %llu tickets%s", (unsigned long long)done, (unsigned long long)all,
-            done == all ? "\r\033[K" : "");
-}
-
-/* ---- Measuring ---- */
 
 static struct tkd_client *connected(const char *address)
 {
@@ -146,160 +31,213 @@ static struct tkd_client *connected(const char *address)
     return client;
 }
 
-static void load_measured(const struct options *options, const struct server_process *server, const char *address,
-                          struct report *report)
+static u64 status(const struct bench *bench, const char *name)
 {
-    struct tkd_client *client = connected(address);
-    load_status(client, "durability", report->durability, sizeof(report->durability));
-    load_status(client, "version", report->version, sizeof(report->version));
-    load_desk(&options->load, client);
-    if (server) report->memory_before_bytes = server_process_memory(server);
-    load_run(&options->load, address, &report->load, progress);
-    if (server) report->memory_after_bytes = server_process_memory(server);
-    report->state_bytes = load_status(client, "memory_bytes", NULL, 0);
-    report->log_replay_bytes = load_status(client, "log.replay_bytes", NULL, 0);
-    tkd_close(client);
-    const struct sender_results *sent = &report->load.sent;
-    if (sent->refused > 0) {
-        die("%llu tickets were refused: %s", (unsigned long long)sent->refused, tkd_status_info(sent->refusal)->doc);
-    }
+    return desk_figure(bench->client, TKD_OP_STATUS, name, NULL, 0);
 }
+
+static u64 memory(void *owner) { return server_process_memory(owner); }
+
+static bool ours(const struct bench *bench) { return bench->server.pid != 0; }
+
+/* ---- Running ---- */
+
+static struct run run_of(struct bench *bench, u64 rate, u64 seconds)
+{
+    return (struct run){.load = &bench->options.load,
+                        .rate = rate,
+                        .seconds = seconds,
+                        .memory = ours(bench) ? memory : NULL,
+                        .memory_owner = &bench->server};
+}
+
+/* The rate of a closed loop, so that shares of it can be asked for. Every run has keys of its own. */
+static u64 maximum_rate(struct bench *bench)
+{
+    struct load load = bench->options.load;
+    load.commands = U64_NONE;
+    struct run run = run_of(bench, 0, MAXIMUM_S);
+    run.load = &load;
+    run_load(&run, bench->address);
+    u64 rate = (u64)((double)run_commands(&run) * 1e9 / (double)run.took_ns);
+    run_destroy(&run);
+    bench->options.load.run++;
+    return rate;
+}
+
+static void run_measured(struct bench *bench, struct run *run)
+{
+    struct report *report = &bench->report;
+    u64 cpu_ns = 0, written_bytes = 0;
+    if (ours(bench)) {
+        report->memory_before_bytes = server_process_memory(&bench->server);
+        cpu_ns = server_process_cpu_ns(&bench->server);
+        written_bytes = server_process_written(&bench->server);
+    }
+    run_load(run, bench->address);
+    if (ours(bench)) {
+        report->memory_after_bytes = server_process_memory(&bench->server);
+        report->cpu_ns = server_process_cpu_ns(&bench->server) - cpu_ns;
+        report->written_bytes = server_process_written(&bench->server) - written_bytes;
+    }
+    report->log_bytes = status(bench, "log.bytes");
+    report->log_replay_bytes = status(bench, "log.replay_bytes");
+    report->store_bytes = status(bench, "store.bytes");
+    report->checkpoints = status(bench, "checkpoint.count");
+    report->loop_pause_us = status(bench, "loop_pause_max_us");
+}
+
+/* ---- Deadlines ---- */
+
+static u64 cards(const struct bench *bench)
+{
+    return desk_figure(bench->client, TKD_OP_SUMMARY, "breached_24x7.normal", NULL, 0);
+}
+
+/* From a second before they are due until all cards are counted: single creates at a steady rate, and a look
+ * at the count now and then. */
+static void deadlines_measured(struct bench *bench, const struct run *run, struct histogram *probe_ns)
+{
+    struct load load = bench->options.load;
+    u64 begin_ns = run->workload->begun_ns, end_ns = begin_ns + (u64)(load.due_s + 1) * 1000000000;
+    struct report *report = &bench->report;
+    report->cards_expected = min_u64(load.due, load.commands);
+    report->probe_ns = probe_ns;
+    histogram_reset(probe_ns);
+    while (now_ns() + 2000000000 < end_ns) {
+        struct timespec wait = {.tv_nsec = 10000000};
+        nanosleep(&wait, NULL);
+    }
+    load.kind = WORKLOAD_CREATE;
+    load.commands = U64_NONE;
+    load.batch = load.connections = 1;
+    load.depth = SENDER_DEPTH_MAX;
+    u64 limit_ns = end_ns + CARDS_LIMIT_S * 1000000000ull;
+    do {
+        struct run probe = {.load = &load, .rate = PROBE_RATE, .seconds = 1};
+        load.run++;
+        run_load(&probe, bench->address);
+        histogram_merge(probe_ns, &probe.latency_ns);
+        run_destroy(&probe);
+        report->cards = cards(bench);
+        report->cards_late_ns = sat_sub(now_ns(), end_ns);
+    } while (report->cards < report->cards_expected && now_ns() < limit_ns);
+}
+
+/* ---- Sweep ---- */
+
+static void sweep(struct bench *bench)
+{
+    struct point points[SWEEP_STEPS];
+    u64 maximum = maximum_rate(bench);
+    for (u32 i = 0; i < SWEEP_STEPS; i++) {
+        struct load load = bench->options.load;
+        struct run run = run_of(bench, maximum * (i + 1) / (SWEEP_STEPS + 1), SWEEP_S);
+        load.commands = U64_NONE;
+        load.run += i;
+        run.load = &load;
+        run_load(&run, bench->address);
+        points[i] = (struct point){
+            .rate = (double)run.rate,
+            .done = (double)run_commands(&run) * 1e9 / (double)run.took_ns,
+            .p50_ms = (double)histogram_quantile(&run.latency_ns, 500000) / 1e6,
+            .p99_ms = (double)histogram_quantile(&run.latency_ns, 990000) / 1e6,
+            .p999_ms = (double)histogram_quantile(&run.latency_ns, 999000) / 1e6,
+        };
+        run_destroy(&run);
+    }
+    if (bench->options.json)
+        points_json(points, SWEEP_STEPS);
+    else
+        points_table(points, SWEEP_STEPS);
+    if (bench->options.plot) points_plot(&bench->report, points, SWEEP_STEPS, bench->options.plot);
+}
+
+/* ---- Restart ---- */
 
 /* Back in service: from the start of the process to the answer to a question about the newest ticket. */
-static void restart_measured(struct server_process *server, struct report *report)
+static void restart_measured(struct bench *bench, u64 newest)
 {
-    server_process_end(server, SIGKILL);
+    tkd_close(bench->client);
+    server_process_end(&bench->server, SIGKILL);
     u64 begin_ns = now_ns();
-    server_process_start(server);
-    struct tkd_client *client = connected(server->address);
+    server_process_start(&bench->server);
+    bench->client = connected(bench->address);
     struct tkd_answer answer;
-    struct tkd_ticket_get get = {.ticket = report->load.sent.last_id};
-    if (tkd_call(client, TKD_OP_TICKET_GET, 0, TKD_RECORD_ticket_get, &get, NULL, &answer)) {
-        die("after the kill: %s", tkd_error(client));
-    }
-    report->back_in_service_ns = now_ns() - begin_ns;
-    tkd_close(client);
+    struct tkd_ticket_get get = {.ticket = newest};
+    if (tkd_call(bench->client, TKD_OP_TICKET_GET, 0, TKD_RECORD_ticket_get, &get, NULL, &answer))
+        die("after the kill: %s", tkd_error(bench->client));
+    if (answer.count != 1) die("after the kill: ticket %llu is gone", (unsigned long long)newest);
+    bench->report.back_in_service_ns = now_ns() - begin_ns;
 }
 
-static void measured(const struct options *options, struct report *report)
+/* ---- All of it ---- */
+
+static void bench_open(struct bench *bench)
 {
-    if (options->server) {
-        machine_read(&report->machine, ".");
-        load_measured(options, NULL, options->server, report);
-        return;
+    const struct options *options = &bench->options;
+    if (options->address == NULL) {
+        server_process_init(&bench->server, "ticketbench");
+        for (u32 i = 0; i < options->server_arguments_count; i++)
+            server_process_argument(&bench->server, options->server_arguments[i]);
+        server_process_start(&bench->server);
     }
-    struct server_process server;
-    server_process_init(&server, "ticketbench");
-    machine_read(&report->machine, server.data);
-    if (options->durability) {
-        server_process_argument(&server, "--durability");
-        server_process_argument(&server, options->durability);
-    }
-    if (options->memory_budget) {
-        server_process_argument(&server, "--memory-budget");
-        server_process_argument(&server, options->memory_budget);
-    }
-    server_process_start(&server);
-    load_measured(options, &server, server.address, report);
-    if (options->restart) restart_measured(&server, report);
-    int code = server_process_end(&server, SIGTERM);
-    if (code != 0) die("ticketd ended with %d; its data is in %s", code, server.data);
-    server_process_remove(&server);
+    bench->address = options->address ? options->address : bench->server.address;
+    machine_read(&bench->report.machine, ours(bench) ? bench->server.data : ".");
+    bench->client = connected(bench->address);
+    struct report *report = &bench->report;
+    desk_figure(bench->client, TKD_OP_STATUS, "durability", report->durability, sizeof(report->durability));
+    desk_figure(bench->client, TKD_OP_STATUS, "version", report->version, sizeof(report->version));
+    struct desk_size size = {.queues = options->load.queues,
+                             .agents = options->load.agents,
+                             .capacity = options->load.capacity,
+                             .archive_after_ms = options->archive_after_ms,
+                             .due_categories = options->load.kind == WORKLOAD_SLA};
+    desk_make(&size, bench->client);
 }
 
-/* ---- Telling ---- */
-
-static double per_second(const struct options *options, const struct report *report)
+static void bench_close(struct bench *bench)
 {
-    return (double)options->load.tickets * 1e9 / (double)report->load.took_ns;
+    tkd_close(bench->client);
+    if (!ours(bench)) return;
+    int code = server_process_end(&bench->server, SIGTERM);
+    if (code != 0) die("ticketd ended with %d; its data is in %s", code, bench->server.data);
+    server_process_remove(&bench->server);
 }
 
-static double per_ticket(const struct options *options, u64 bytes)
+static void measured(struct bench *bench)
 {
-    return (double)bytes / (double)options->load.tickets;
-}
-
-static const struct {
-    const char *name;
-    u32 parts_per_million;
-} quantiles[] = {{"p50", 500000}, {"p90", 900000}, {"p99", 990000}, {"p999", 999000}, {"max", 1000000}};
-
-static double quantile_ms(const struct report *report, u32 index)
-{
-    return (double)histogram_quantile(&report->load.sent.latency_ns, quantiles[index].parts_per_million) / 1e6;
-}
-
-static void print_json(const struct options *options, const struct report *report)
-{
-    const struct load *load = &options->load;
-    u64 grown = sat_sub(report->memory_after_bytes, report->memory_before_bytes);
-    printf("{\"tickets\":%llu,\"batch\":%u,\"connections\":%u,\"depth\":%u,\"rate\":%llu,\"body_bytes\":%u,",
-           (unsigned long long)load->tickets, load->batch, load->connections, load->depth,
-           (unsigned long long)load->rate, load->body_bytes);
-    printf("\"queues\":%u,\"agents\":%u,\"customers\":%llu,\"durability\":\"%s\",\"version\":\"%s\",", load->queues,
-           load->agents, (unsigned long long)load->customers, report->durability, report->version);
-    printf("\"processor\":\"%s\",\"cores\":%u,\"kernel\":\"%s\",\"file_system\":\"%s\",", report->machine.processor,
-           report->machine.cores, report->machine.kernel, report->machine.file_system);
-    printf("\"creates_per_second\":%.0f,\"seconds\":%.3f,\"late_batches\":%llu", per_second(options, report),
-           (double)report->load.took_ns / 1e9, (unsigned long long)report->load.late_batches);
-    for (u32 i = 0; i < ARRAY_COUNT(quantiles); i++) {
-        printf(",\"batch_latency_ms_%s\":%.3f", quantiles[i].name, quantile_ms(report, i));
-    }
-    if (report->memory_after_bytes) printf(",\"process_bytes_per_ticket\":%.1f", per_ticket(options, grown));
-    printf(",\"state_bytes_per_ticket\":%.1f", per_ticket(options, report->state_bytes));
-    if (report->back_in_service_ns) {
-        printf(",\"back_in_service_seconds\":%.3f,\"log_replay_bytes\":%llu", (double)report->back_in_service_ns / 1e9,
-               (unsigned long long)report->log_replay_bytes);
-    }
-    printf("}\n");
-}
-
-static void print_table(const struct options *options, const struct report *report)
-{
-    const struct load *load = &options->load;
-    u64 grown = sat_sub(report->memory_after_bytes, report->memory_before_bytes);
-    printf("machine      %s, %u cores, %s, data on %s\n", report->machine.processor, report->machine.cores,
-           report->machine.kernel, report->machine.file_system);
-    printf("server       ticketd %s, durability %s\n", report->version, report->durability);
-    printf("load         %llu tickets in batches of %u over %u connections, %u batches in flight on each\n",
-           (unsigned long long)load->tickets, load->batch, load->connections, load->depth);
-    printf("             %u queues, %u agents, %llu customers, %u bytes of text\n", load->queues, load->agents,
-           (unsigned long long)load->customers, load->body_bytes);
-    printf("creates      %.0f a second (%.2f s)\n", per_second(options, report), (double)report->load.took_ns / 1e9);
-    printf("batch        ");
-    for (u32 i = 0; i < ARRAY_COUNT(quantiles); i++) {
-        printf("%s%s %.2f ms", i ? ", " : "", quantiles[i].name, quantile_ms(report, i));
-    }
-    printf("%s\n", load->rate ? " from when it should have begun" : "");
-    if (load->rate) {
-        printf("late         %llu batches, all windows were full\n",
-               (unsigned long long)report->load.late_batches);
-    }
-    if (report->memory_after_bytes) {
-        printf("memory       %.0f bytes a ticket (the process grew by %.1f MB)\n", per_ticket(options, grown),
-               (double)grown / 1e6);
-    }
-    printf("             %.0f bytes a ticket by the server's own count\n", per_ticket(options, report->state_bytes));
-    if (report->back_in_service_ns) {
-        printf("restart      back in service %.2f s after a kill (%.0f MB of log to replay)\n",
-               (double)report->back_in_service_ns / 1e9, (double)report->log_replay_bytes / 1e6);
-    }
+    static struct histogram probe_ns;
+    const struct options *options = &bench->options;
+    u64 rate = options->rate_percent ? maximum_rate(bench) * options->rate_percent / 100 : options->rate;
+    struct run run = run_of(bench, rate, options->seconds);
+    run_measured(bench, &run);
+    if (options->load.kind == WORKLOAD_SLA) deadlines_measured(bench, &run, &probe_ns);
+    if (ours(bench) && options->restart) restart_measured(bench, run.workload->last_id);
+    if (options->json)
+        report_json(&bench->report, &run);
+    else
+        report_table(&bench->report, &run);
+    if (options->plot) report_plot(&bench->report, &run, options->plot);
+    run_destroy(&run);
 }
 
 int main(int argc, char **argv)
 {
-    static struct report report;
-    struct options options = options_parse(argc, argv);
-    measured(&options, &report);
-    if (options.json) {
-        print_json(&options, &report);
-    } else {
-        print_table(&options, &report);
-    }
-    if (strcmp(report.durability, "sync") != 0) {
-        fprintf(stderr, "\n*** WARNING: durability is '%s': an answer does not mean that a ticket is on the disk. ***\n"
-                        "*** These figures are not those of a durable desk.                               ***\n",
-                report.durability);
+    static struct bench bench;
+    bench.options = options_read(argc, argv);
+    bench_open(&bench);
+    if (bench.options.sweep)
+        sweep(&bench);
+    else
+        measured(&bench);
+    bench_close(&bench);
+    if (strcmp(bench.report.durability, "sync") != 0) {
+        fprintf(
+            stderr,
+            "\n*** WARNING: durability is '%s': an answer does not mean that a ticket is on the disk. ***\n"
+            "*** These figures are not those of a durable desk.                               ***\n",
+            bench.report.durability);
     }
     return 0;
 }

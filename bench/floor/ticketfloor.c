@@ -1,0 +1,292 @@
+/* The floor: what this machine can do with the frames of a ticketd when there is no desk behind them. It
+ * takes the same frames over the same sockets, verifies them, copies them into a log, writes that durably,
+ * and answers each record with a made-up result; nothing is remembered. How close ticketd comes to it says
+ * what the desk costs.
+ *
+ * An answer leaves when the batch that holds its frame is on the disk. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/histogram.h"
+#include "bench/floor/log.h"
+#include "bench/server.h"
+#include "core/frame.h"
+#include "port/net.h"
+
+#define CONNECTIONS_MAX 1024u
+#define IN_BYTES        (2 * TKD_FRAME_BYTES_MAX)
+#define OUT_BYTES       (16u << 20)
+#define WINDOW          64u
+#define RAW_WRITES      2000u
+
+struct conn {
+    struct floor *floor;
+    struct io_op receive;
+    struct io_op send;
+    i32 fd;
+    bool ended;
+    u8 *in;
+    u32 in_bytes;
+    u8 *out;
+    u32 out_end;      /* answers built */
+    u32 out_covered;  /* their frames are in the batch in flight */
+    u32 out_released; /* may leave */
+    u32 out_sent;
+};
+
+struct floor {
+    struct io *io;
+    struct log log;
+    struct net_listener listener;
+    struct io_op accept;
+    struct conn conns[CONNECTIONS_MAX];
+    u32 conns_count;
+    u64 ids;
+};
+
+/* ---- Answers ---- */
+
+static void *row(u8 *body, u32 head_bytes, u32 text_bytes)
+{
+    struct tkd_prefix *prefix = (void *)body;
+    u32 size = (u32)round_up(head_bytes + text_bytes, 8);
+    memset(body, 0, size);
+    *prefix = (struct tkd_prefix){.size = size, .head = (u16)head_bytes};
+    return prefix;
+}
+
+static u32 hello(u8 *body)
+{
+    static const char name[] = "ticketfloor";
+    struct tkd_hello_reply *reply = row(body, sizeof *reply, sizeof name - 1);
+    reply->version = TKD_PROTOCOL_VERSION;
+    reply->frame_bytes_max = TKD_FRAME_BYTES_MAX;
+    reply->records_max = TKD_RECORDS_MAX;
+    reply->clock = 1;
+    reply->store = 1;
+    reply->server_bytes = sizeof name - 1;
+    memcpy(reply + 1, name, sizeof name - 1);
+    return reply->size;
+}
+
+static u32 attached(u8 *body, const struct tkd_frame *frame)
+{
+    struct tkd_session_id wish;
+    record_head(frame_first(frame), &wish, sizeof wish);
+    struct tkd_session *session = row(body, sizeof *session, 0);
+    session->session = wish.session;
+    session->next_seq = 1;
+    session->window = WINDOW;
+    return session->size;
+}
+
+static u32 status(u8 *body)
+{
+    static const char texts[] = "durabilitysync";
+    struct tkd_metric *metric = row(body, sizeof *metric, sizeof texts - 1);
+    metric->name_bytes = 10;
+    metric->text_bytes = 4;
+    memcpy(metric + 1, texts, sizeof texts - 1);
+    return metric->size;
+}
+
+static u32 results(struct floor *floor, u8 *body, u32 count)
+{
+    struct tkd_result *result = (void *)body;
+    for (u32 i = 0; i < count; i++)
+        result[i] = (struct tkd_result){.status = TKD_OK, .version = 1, .id = ++floor->ids};
+    return count * (u32)sizeof *result;
+}
+
+static void answer(struct conn *conn, const struct tkd_frame *frame)
+{
+    struct tkd_frame *head = (void *)(conn->out + conn->out_end);
+    u8 *body = (u8 *)(head + 1);
+    u32 bytes = 0, count = 1;
+    if (frame->op == TKD_OP_HELLO)
+        bytes = hello(body);
+    else if (frame->op == TKD_OP_ATTACH)
+        bytes = attached(body, frame);
+    else if (frame->op == TKD_OP_STATUS)
+        bytes = status(body);
+    else if (tkd_op_info(frame->op)->class == TKD_CLASS_command)
+        bytes = results(conn->floor, body, count = frame->count);
+    else
+        count = 0;
+    *head = (struct tkd_frame){.magic = TKD_MAGIC,
+                               .version = TKD_PROTOCOL_VERSION,
+                               .op = frame->op,
+                               .flags = TKD_FLAG_REPLY,
+                               .status = TKD_OK,
+                               .size = TKD_FRAME_BYTES + bytes,
+                               .count = count,
+                               .session = frame->session,
+                               .seq = frame->seq};
+    frame_seal(head);
+    conn->out_end += head->size;
+}
+
+/* ---- Connections ---- */
+
+static void conn_close(struct conn *conn)
+{
+    conn->ended = true;
+    if (conn->receive.busy || conn->send.busy || conn->fd < 0) return;
+    close(conn->fd);
+    conn->fd = -1;
+}
+
+static bool out_has_room(const struct conn *conn)
+{
+    return conn->out_end + TKD_FRAME_BYTES + TKD_RECORDS_MAX * sizeof(struct tkd_result) <= OUT_BYTES;
+}
+
+/* Takes every whole frame, as far as the batch and the answers have room; then reads on. */
+static void conn_take(struct conn *conn)
+{
+    struct floor *floor = conn->floor;
+    u32 at = 0;
+    bool room = true;
+    while (room) {
+        const struct tkd_frame *frame = (const void *)(conn->in + at);
+        enum tkd_status status = frame_header_check(frame, conn->in_bytes - at);
+        if (status == 0 || (status == TKD_OK && frame->size > conn->in_bytes - at)) break;
+        if (status == TKD_OK) status = frame_check(frame);
+        if (status != TKD_OK) die("what a client sent is no frame: %s", tkd_status_info(status)->doc);
+        room = log_room(&floor->log, frame->size) && out_has_room(conn);
+        if (!room) break;
+        log_append(&floor->log, frame, frame->size);
+        answer(conn, frame);
+        at += frame->size;
+    }
+    conn->in_bytes -= at;
+    memmove(conn->in, conn->in + at, conn->in_bytes);
+    if (room && !conn->receive.busy && !conn->ended)
+        io_receive(floor->io, &conn->receive, conn->fd, conn->in + conn->in_bytes, IN_BYTES - conn->in_bytes);
+}
+
+static void conn_send(struct conn *conn)
+{
+    if (conn->send.busy || conn->ended || conn->out_sent == conn->out_released) return;
+    io_send(conn->floor->io, &conn->send, conn->fd, conn->out + conn->out_sent,
+            conn->out_released - conn->out_sent);
+}
+
+static void received(struct io_op *op, i32 result)
+{
+    struct conn *conn = op->owner;
+    if (result <= 0 || conn->ended) {
+        conn_close(conn);
+        return;
+    }
+    conn->in_bytes += (u32)result;
+    conn_take(conn);
+}
+
+static void sent(struct io_op *op, i32 result)
+{
+    struct conn *conn = op->owner;
+    if (result <= 0 || conn->ended) {
+        conn_close(conn);
+        return;
+    }
+    conn->out_sent += (u32)result;
+    if (conn->out_sent == conn->out_end)
+        conn->out_sent = conn->out_end = conn->out_covered = conn->out_released = 0;
+    conn_send(conn);
+}
+
+static void accepted(struct io_op *op, i32 result)
+{
+    struct floor *floor = op->owner;
+    if (result < 0) die("accepting: %s", strerror(-result));
+    if (floor->conns_count == CONNECTIONS_MAX) die("more than %u connections", CONNECTIONS_MAX);
+    struct conn *conn = &floor->conns[floor->conns_count++];
+    *conn = (struct conn){.floor = floor,
+                          .fd = result,
+                          .receive = {.done = received, .owner = conn},
+                          .send = {.done = sent, .owner = conn},
+                          .in = malloc(IN_BYTES),
+                          .out = malloc(OUT_BYTES)};
+    if (conn->in == NULL || conn->out == NULL) die("no memory");
+    net_no_delay(conn->fd);
+    conn_take(conn);
+    io_accept(floor->io, &floor->accept, floor->listener.fd);
+}
+
+/* ---- The loop ---- */
+
+static void written(void *owner)
+{
+    struct floor *floor = owner;
+    for (u32 i = 0; i < floor->conns_count; i++) {
+        struct conn *conn = &floor->conns[i];
+        if (conn->fd < 0) continue;
+        conn->out_released = conn->out_covered;
+        conn_send(conn);
+    }
+}
+
+static void submit(struct floor *floor)
+{
+    if (!log_submit(&floor->log)) return;
+    for (u32 i = 0; i < floor->conns_count; i++) floor->conns[i].out_covered = floor->conns[i].out_end;
+    /* The batch is empty again: who waited for room goes on. */
+    for (u32 i = 0; i < floor->conns_count; i++) {
+        struct conn *conn = &floor->conns[i];
+        if (conn->fd >= 0 && !conn->receive.busy && !conn->ended) conn_take(conn);
+    }
+}
+
+static void serve(const char *directory)
+{
+    struct floor *floor = calloc(1, sizeof *floor);
+    char error[256];
+    if (floor == NULL) die("no memory");
+    if (io_create(&floor->io, error, sizeof error) < 0) die("%s", error);
+    floor->log.written = written;
+    floor->log.owner = floor;
+    log_open(&floor->log, floor->io, directory);
+    if (net_listen_tcp(&floor->listener, "127.0.0.1:0", error, sizeof error) < 0) die("%s", error);
+    printf("listening on %s\n", floor->listener.name);
+    fflush(stdout);
+    floor->accept = (struct io_op){.done = accepted, .owner = floor};
+    io_accept(floor->io, &floor->accept, floor->listener.fd);
+    for (;;) {
+        io_run(floor->io, true);
+        submit(floor);
+    }
+}
+
+/* One 4 KiB block after another: what a durable write costs here at least. */
+static void raw(const char *directory)
+{
+    static const u32 parts[] = {500000, 900000, 990000, 999000};
+    static u64 took_ns[RAW_WRITES];
+    static struct histogram histogram;
+    histogram_reset(&histogram);
+    log_raw(directory, took_ns, RAW_WRITES);
+    for (u32 i = 0; i < RAW_WRITES; i++) histogram_add(&histogram, took_ns[i]);
+    printf("{\"writes\":%u", RAW_WRITES);
+    for (u32 i = 0; i < ARRAY_COUNT(parts); i++)
+        printf(",\"p%g_us\":%.1f", parts[i] / 1e4, (double)histogram_quantile(&histogram, parts[i]) / 1e3);
+    printf("}\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && argv[1][0] != '-') serve(argv[1]);
+    if (argc == 3 && strcmp(argv[1], "--raw") == 0) {
+        raw(argv[2]);
+        return 0;
+    }
+    fprintf(
+        stderr,
+        "usage: ticketfloor [--raw] DIRECTORY\n\n"
+        "Answers the frames of a ticketd on a loopback port of its own as fast as this machine can verify,\n"
+        "log and send, with nothing behind them; for ticketbench --server. With --raw it measures durable\n"
+        "writes of 4 KiB in DIRECTORY, and ends.\n");
+    return 2;
+}

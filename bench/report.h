@@ -1,0 +1,45 @@
+/* How a run is told: a table for people, JSON for scripts, curves in SVG. */
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include "bench/load.h"
+#include "bench/machine.h"
+
+/* Everything that is told of a run, besides the run itself. 0: not known. */
+struct report {
+    struct machine machine;
+    char durability[64];
+    char version[64];
+    u64 memory_before_bytes; /* of the server's process */
+    u64 memory_after_bytes;
+    u64 cpu_ns;        /* of the server's process, during the run */
+    u64 written_bytes; /* by it to disks: log and checkpoints */
+    u64 log_bytes;     /* on the disk after the run */
+    u64 store_bytes;
+    u64 checkpoints;
+    u64 loop_pause_us; /* the longest since the server's start */
+    u64 back_in_service_ns;
+    u64 log_replay_bytes;
+    /* sla */
+    u64 cards_expected;
+    u64 cards;
+    u64 cards_late_ns;          /* after the end of their second until all were counted */
+    struct histogram *probe_ns; /* of single creates sent meanwhile; NULL: none */
+};
+
+void report_table(const struct report *report, const struct run *run);
+void report_json(const struct report *report, const struct run *run);
+/* Throughput and latencies over time. */
+void report_plot(const struct report *report, const struct run *run, const char *path);
+
+/* A point of a throughput-latency curve. */
+struct point {
+    double rate; /* a second, as asked for */
+    double done; /* a second, as answered */
+    double p50_ms, p99_ms, p999_ms;
+};
+void points_table(const struct point *points, u32 count);
+void points_json(const struct point *points, u32 count);
+void points_plot(const struct report *report, const struct point *points, u32 count, const char *path);
+
+#endif
