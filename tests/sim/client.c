@@ -4,6 +4,8 @@
 
 #include "base/hash.h"
 #include "core/frame.h"
+#include "core/limits.h"
+#include "port/clock.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/request.h"
 #include "tests/sim/world.h"
@@ -21,6 +23,7 @@ enum client_phase { PHASE_OFF = 1, PHASE_HELLO, PHASE_REGISTER, PHASE_ATTACH, PH
 struct outstanding {
     u64 seq;
     u64 hash;
+    u64 time_ms;
     u32 bytes;
     u8 *frame;
 };
@@ -55,6 +58,7 @@ struct client {
     u32 catalog_step;
     bool halted;   /* must register again */
     bool gives_up; /* what was refused: it asks for something else */
+    bool lost;     /* the desk is older than what it knows */
     u8 *sending; /* not written yet */
     u32 sending_bytes;
     u32 sending_capacity;
@@ -219,10 +223,24 @@ static void outstanding_drop(struct client *client, u32 from)
     client->outstanding_count = from;
 }
 
+/* Its session is older than it knows: it goes on from there. */
+static void go_back(struct client *client, u64 next_seq)
+{
+    client->lost = false;
+    outstanding_drop(client, 0);
+    client->next_seq = min_u64(client->next_seq, next_seq);
+    for (u32 i = 0; i < RECENT; i++) {
+        if (client->recent[i].seq < next_seq) continue;
+        world_free(client->recent[i].frame);
+        client->recent[i] = (struct done){0};
+    }
+}
+
 /* Not answered yet: once more. What the server has not had may be another request now. */
 static void attached(struct client *client, u64 next_seq)
 {
     u32 known = 0;
+    if (client->lost) go_back(client, next_seq);
     while (known < client->outstanding_count && client->outstanding[known].seq < next_seq) known++;
     if (next_seq > client->next_seq)
         violation("session %llx is ahead of its client", (unsigned long long)client->session);
@@ -253,6 +271,14 @@ static void request_records(struct client *client, u16 op)
     }
 }
 
+/* Under the virtual clock frames carry their own time, which must not go back; under the other one none. */
+static u64 some_time(void)
+{
+    if (!world->plan.virtual_clock) return chance(1, 100) ? clock_wall_ms() : 0;
+    if (chance(1, 4)) return 0;
+    return clock_wall_ms() - (chance(1, 20) ? chance_below(HOUR_MS) : 0);
+}
+
 static void work_new(struct client *client)
 {
     u16 op = request_random_command();
@@ -263,11 +289,13 @@ static void work_new(struct client *client)
     frame->ack_below = client->outstanding_count > 0 ? client->outstanding[0].seq : client->next_seq;
     if (chance(1, 5)) frame->ack_below = 0;
     if (chance(1, 20)) frame->flags = TKD_FLAG_STOP;
+    frame->time_ms = some_time();
     request_records(client, op);
     const struct tkd_frame *sealed = request_seal(&clients->request);
     struct outstanding *next = &client->outstanding[client->outstanding_count++];
     *next =
-        (struct outstanding){.seq = client->next_seq++, .bytes = sealed->size, .hash = oracle_sent(sealed)};
+        (struct outstanding){.seq = client->next_seq++, .time_ms = sealed->time_ms, .bytes = sealed->size};
+    next->hash = oracle_sent(sealed);
     next->frame = world_alloc(sealed->size);
     memcpy(next->frame, sealed, sealed->size);
     push(client, sealed, sealed->size);
@@ -388,6 +416,9 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
     } else if (frame->status == TKD_HALTED) {
         client->halted = true;
         disconnect(client);
+    } else if (frame->status == TKD_BAD_TIME && client->outstanding[at].time_ms != 0) {
+        client->gives_up = true;
+        disconnect(client);
     } else if (to_retry(frame->status) || frame->status == TKD_DESK_FULL) {
         if (frame->status == TKD_DESK_FULL && frame->op != TKD_OP_TICKET_CREATE &&
             frame->op != TKD_OP_TICKET_UPDATE)
@@ -442,7 +473,7 @@ static void answer_worker(struct client *client, const struct tkd_frame *frame)
     case TKD_OP_HELLO:
         if (frame->status != TKD_OK)
             disconnect(client);
-        else if (client->session == 0 || client->halted || chance(1, 10))
+        else if (client->session == 0 || client->halted || client->lost || chance(1, 10))
             session_register(client);
         else
             session_attach(client);
@@ -512,6 +543,7 @@ static void casual(struct client *client)
     u16 op = request_random_command();
     if (chance(1, 20)) op = (u16)(TKD_OP_REGISTER + chance_below(2));
     request_begin(&clients->request, op, ++client->control_seq);
+    request_frame(&clients->request)->time_ms = some_time();
     request_records(client, op);
     client->casual_seq = client->control_seq;
     client->casual_hash = oracle_sent(request_seal(&clients->request));
@@ -654,6 +686,15 @@ void clients_run(void)
 void clients_heal(void)
 {
     for (u32 i = 0; i < clients->count; i++) act_at(&clients->items[i], world->now_ns + 1);
+}
+
+void clients_lost(u64 events)
+{
+    for (u32 i = 0; i < clients->count; i++) {
+        struct client *client = &clients->items[i];
+        client->lost = true;
+        client->event_next = min_u64(client->event_next, events + 1);
+    }
 }
 
 static bool is_done(const struct client *client, u64 events)

@@ -1,3 +1,4 @@
+#include "durable/wal.h"
 #include "tests/sim/every.h"
 
 #include <inttypes.h>
@@ -82,6 +83,7 @@ static struct plan plan_of(const struct workload *workload)
 {
     u32 batch_bytes = 24 * 4096;
     return (struct plan){
+        .durability = WAL_SYNC,
         .memory_bytes = 1,
         .ring_bytes = (u64)1 << 20,
         .buffer_bytes = (u64)16 << 20,

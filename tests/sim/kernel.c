@@ -98,6 +98,7 @@ void kernel_crash(void)
         struct socket *socket = &kernel->sockets[i];
         if (!socket->used) continue;
         socket->server_open = false;
+        if (world->may_lose) socket->out.used = 0; /* nobody is told what is gone already */
         if (chance(1, 2)) socket->out.used = (u32)chance_below((u64)socket->out.used + 1);
         if (!socket->client_open)
             socket_free(socket);

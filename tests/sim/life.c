@@ -34,7 +34,8 @@ u64 process_durable_op(void) { return wal_durable_op(process.recovery.wal); }
 static struct state_config desk_config(void)
 {
     return (struct state_config){.memory_bytes = world->plan.memory_bytes,
-                                 .event_ring_bytes = world->plan.ring_bytes};
+                                 .event_ring_bytes = world->plan.ring_bytes,
+                                 .virtual_clock = world->plan.virtual_clock};
 }
 
 static void storage_failed(void *owner, const char *what)
@@ -71,7 +72,8 @@ static bool recover(void)
 {
     struct recovery_config config = {.data = "/data",
                                      .state = desk_config(),
-                                     .wal = {.durability = WAL_SYNC,
+                                     .wal = {.durability = world->plan.durability,
+                                             .interval_ms = world->plan.interval_ms,
                                              .segment_bytes = world->plan.segment_bytes,
                                              .batch_bytes = world->plan.batch_bytes,
                                              .failed = storage_failed}};
@@ -102,7 +104,8 @@ static bool serve_start(i32 signals)
                                    .connections_max = world->plan.connections_max,
                                    .buffer_bytes = world->plan.buffer_bytes,
                                    .version = "sim",
-                                   .durability = "sync",
+                                   .durability = "sim",
+                                   .virtual_clock = world->plan.virtual_clock,
                                    .store_id = process.recovery.root.store_id};
     struct recovery *recovery = &process.recovery;
     process.checkpoint = checkpoint_create(recovery->state, recovery->wal, recovery->store, process.io,
@@ -156,6 +159,16 @@ static enum end process_run(void)
     return end;
 }
 
+/* What the modes promise: sync keeps everything, the others lose nothing by the end of the process alone. */
+static void log_died(bool power)
+{
+    if (process.recovery.wal != NULL)
+        world->synced_op = max_u64(world->synced_op, wal_synced_op(process.recovery.wal));
+    if (world->plan.durability == WAL_SYNC || world->may_lose || !(power || world->errors_expected)) return;
+    world->may_lose = true;
+    world->lost_ns = world->now_ns;
+}
+
 static void process_bury(enum end end)
 {
     static const char *const ends[] = {"", "stopped", "failed", "refused", "crashed"};
@@ -163,6 +176,7 @@ static void process_bury(enum end end)
     trace_add(end);
     if (end == END_CLEAN) world->tally->clean_stops++;
     if (end == END_FAILED) world->tally->failed_stops++;
+    log_died(end == END_CRASHED && world->power_lost);
     kernel_crash();
     store_crash();
     disk_crash(end == END_CRASHED && world->power_lost);

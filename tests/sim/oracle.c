@@ -6,8 +6,10 @@
 
 #include "base/hash.h"
 #include "core/frame.h"
+#include "durable/wal.h"
 #include "tests/sim/world.h"
 
+#define SYNC_SLACK_NS SECOND_NS /* what a sync may take, and getting to it */
 #define SENT_MAX  (1u << 21) /* slots of the hash table of frames */
 #define SHOWN_MAX 4096u      /* answers to queries that are remembered, about */
 
@@ -26,7 +28,7 @@ struct entry {
     u64 frame_hash;
     u64 results_hash;  /* as the live process answered */
     u64 digest_shown;  /* of the desk behind this op; 0: nobody asked */
-    bool acknowledged; /* somebody was told */
+    u64 acknowledged_ns; /* when somebody was told; 0: nobody was */
 };
 
 struct sent {
@@ -121,7 +123,7 @@ void oracle_acknowledged(u64 hash, const void *results, u32 bytes)
     struct entry *entry = &oracle->entries[sent->op - 1];
     if (hash64(results, bytes, 2) != entry->results_hash)
         violation("op %llu: the answer differs from what was applied", (unsigned long long)sent->op);
-    entry->acknowledged = true;
+    if (entry->acknowledged_ns == 0) entry->acknowledged_ns = world->now_ns;
     told(sent->op);
     world->tally->acknowledged++;
 }
@@ -328,11 +330,40 @@ static void events_compare(const struct recovery *recovery)
     }
 }
 
+/* Power or disk has taken what was acknowledged and not synced: never more than the mode allows. */
+static void lost_after(u64 op)
+{
+    bool timely = world->plan.durability == WAL_INTERVAL && !world->plan.faults[FAULT_DISK_SLOW] &&
+                  !world->plan.faults[FAULT_DISK_STUCK];
+    u64 late_ns = world->plan.interval_ms * MS_NS + SYNC_SLACK_NS;
+    for (u64 at = op; timely && at < oracle->count; at++) {
+        u64 told_ns = oracle->entries[at].acknowledged_ns;
+        if (told_ns != 0 && told_ns + late_ns < world->lost_ns)
+            violation("op %llu is gone, %llu ms after it was acknowledged", (unsigned long long)at + 1,
+                      (unsigned long long)((world->lost_ns - told_ns) / MS_NS));
+    }
+    fault_count(FAULT_LOST);
+    oracle->told_op = op;
+}
+
+/* After a loss other events will have the numbers of those that are gone. */
+static void seen_forget(void)
+{
+    for (u64 seq = oracle->event_count + 1; seq <= oracle->seen_capacity; seq++)
+        oracle->seen_hashes[seq - 1] = 0;
+    clients_lost(oracle->event_count);
+}
+
 void oracle_recovered(const struct recovery *recovery)
 {
     u64 op = state_op(recovery->state);
     if (!oracle->has_shadow) shadow_create(recovery->root.secret);
     if (op > oracle->count) violation("the desk recovered commands that never were");
+    if (op < world->synced_op)
+        violation("op %llu was synced, but only %llu are left", (unsigned long long)world->synced_op,
+                  (unsigned long long)op);
+    bool lost = op < oracle->told_op && world->may_lose;
+    if (lost) lost_after(op);
     if (op < oracle->told_op)
         violation("op %llu was told of, but only %llu are left", (unsigned long long)oracle->told_op,
                   (unsigned long long)op);
@@ -345,5 +376,9 @@ void oracle_recovered(const struct recovery *recovery)
     world->tally->digests++;
     state_validate(recovery->state);
     state_validate(oracle->shadow);
+    if (!timers_equal(recovery->state, oracle->shadow))
+        violation("the recovered desk has other deadlines than the one that never stopped");
     events_compare(recovery);
+    if (lost) seen_forget();
+    world->may_lose = false;
 }

@@ -26,5 +26,7 @@ void oracle_shown(const struct tkd_frame *answer);
 void oracle_recovered(const struct recovery *recovery);
 u64 oracle_events(void); /* raised by the commands known to be durable */
 u64 oracle_commands(void);
+/* The timers of a desk that was loaded are those of one that never stopped (timers.c). */
+bool timers_equal(const struct state *state, const struct state *other);
 
 #endif

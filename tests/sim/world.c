@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "durable/wal.h"
 #include "tests/sim/exhaust.h"
 
 struct world *world;
@@ -179,6 +180,9 @@ void plan_draw(struct plan *plan)
     plan->disk_bytes = (u64)256 << 20;
     plan->power = chance(1, 4) ? POWER_WHOLE : POWER_CHANCE;
     plan->checkpoint_requests = 400;
+    plan->virtual_clock = chance(1, 4);
+    plan->durability = chance(1, 3) ? WAL_INTERVAL + (u32)chance_below(2) : WAL_SYNC;
+    plan->interval_ms = (u32)some_between(1, chance(1, 2) ? 20 : 2000);
     plan->memory_bytes = 1 + chance_below(chance(1, 2) ? 100 << 10 : 16 << 20);
     plan->ring_bytes = some_between(256, chance(1, 2) ? 320 : 4096) << 10;
     plan->buffer_bytes = some_between(5 << 10, chance(1, 2) ? 5 << 10 : 16 << 10) << 10;

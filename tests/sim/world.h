@@ -35,7 +35,8 @@
     F(RESEND, "request sent twice")                                                                          \
     F(GARBAGE, "damaged frame")                                                                              \
     F(DEAF, "client that never reads")                                                                       \
-    F(CLOCK_JUMP, "wall clock jumps")
+    F(CLOCK_JUMP, "wall clock jumps")                                                                        \
+    F(LOST, "what was acknowledged and not synced is gone (interval, off)")
 
 enum fault {
 #define FAULT_ENUM(NAME, text) FAULT_##NAME,
@@ -96,6 +97,9 @@ struct plan {
     u64 memory_bytes; /* decides how many rows there may be */
     u64 ring_bytes;   /* of events in memory */
     u64 buffer_bytes; /* of connections */
+    bool virtual_clock;
+    u32 durability;  /* enum wal_durability */
+    u32 interval_ms; /* of syncs, where the mode has it */
 };
 
 struct world {
@@ -120,6 +124,9 @@ struct world {
     bool errors_expected; /* since the start of the process something failed that ends it */
     bool stop_signal;     /* waits to be read */
     bool running;         /* the process is up */
+    bool may_lose;        /* since the last start that succeeded the kernel has lost what it had not synced */
+    u64 lost_ns;          /* then */
+    u64 synced_op;        /* the log has said that it is durable up to here */
     bool done;            /* healed, and everybody has what he wants */
     jmp_buf crashed;
     char repeat[160]; /* the command that lives this life again */
@@ -212,6 +219,8 @@ void clients_run(void);
 /* Something arrived for the owner of this socket. */
 void clients_wake(u32 socket, u64 at_ns);
 void clients_heal(void);
+/* The desk has lost commands that they may know of; so many events are left. */
+void clients_lost(u64 events);
 bool clients_done(void); /* after healing: everything was answered, all events were seen */
 void clients_report(void);
 
