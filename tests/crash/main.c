@@ -17,8 +17,9 @@
 /* What the server is doing when it is killed. */
 #define MOMENTS(E)                                                                                           \
     E(LOAD, "under load")                                                                                    \
-    E(START, "while it starts") E(STOP, "while it stops") E(CHECKPOINT, "in a checkpoint")                   \
-        E(BACKUP, "in a backup") E(IDLE, "just recovered")
+    E(START, "while it starts")                                                                              \
+    E(STOP, "while it stops") E(CHECKPOINT, "in a checkpoint") E(BACKUP, "in a backup")                      \
+        E(IDLE, "just recovered")
 #define MOMENT_ENUM(NAME, text) MOMENT_##NAME,
 #define MOMENT_TEXT(NAME, text) text,
 enum moment { MOMENTS(MOMENT_ENUM) MOMENT_END };
@@ -29,6 +30,7 @@ static struct world world;
 static char directory[PATH_BYTES];
 static u64 life_seed;
 static u32 life_round;
+static bool granted; /* the checkpoint or backup asked for in this round */
 
 _Noreturn void fail(const char *format, ...)
 {
@@ -99,10 +101,11 @@ static bool administer(void)
     const struct tkd_frame *answer;
     bool open = peer_pull(&world.admin);
     while ((answer = peer_next(&world.admin))) {
-        if (answer->op == TKD_OP_CHECKPOINT) figures.checkpoints += answer->status == TKD_OK;
-        if (answer->op == TKD_OP_BACKUP) REQUIRE(answer->status == TKD_OK, "BACKUP: %u", answer->status);
-        if (answer->op == TKD_OP_BACKUP)
-            REQUIRE(access("desk/backups/friday", F_OK) == 0, "no backup is there");
+        REQUIRE(answer->status == TKD_OK, "%s: status %u", tkd_op_info(answer->op)->name, answer->status);
+        REQUIRE(answer->op != TKD_OP_BACKUP || access("desk/backups/friday", F_OK) == 0,
+                "no backup is there");
+        figures.checkpoints += answer->op == TKD_OP_CHECKPOINT;
+        granted = true;
     }
     return open;
 }
@@ -190,18 +193,23 @@ static void ask(enum moment moment)
     peer_put(&world.admin, draft.bytes, draft.head->size);
 }
 
+/* The server is killed somewhere in what it was told to do, or right after it. */
 static void load(enum moment moment)
 {
-    u64 end_us = now_us() + log_uniform(&world.prng, 100, 400000), more_us = 0;
+    u64 end_us = now_us() + log_uniform(&world.prng, 100, 400000);
     while (now_us() < end_us) turn(end_us, true);
-    if (moment == MOMENT_STOP) server_stop(&world.server);
-    if (moment == MOMENT_CHECKPOINT || moment == MOMENT_BACKUP) ask(moment);
-    if (moment != MOMENT_LOAD) more_us = log_uniform(&world.prng, 50, moment == MOMENT_STOP ? 60000 : 300000);
-    end_us = now_us() + more_us;
-    while (now_us() < end_us) {
+    if (moment == MOMENT_LOAD) return;
+    if (moment == MOMENT_STOP)
+        server_stop(&world.server);
+    else
+        ask(moment);
+    bool whole = moment != MOMENT_STOP && prng_chance(&world.prng, 1, 3);
+    end_us = now_us() + (whole ? PATIENCE_MS * 1000 : log_uniform(&world.prng, 50, 100000));
+    for (granted = false; now_us() < end_us && !granted;) {
         if (moment == MOMENT_STOP && server_has_stopped(&world.server)) break;
-        turn(min_u64(end_us, now_us() + (moment == MOMENT_STOP ? 1000 : more_us)), true);
+        turn(min_u64(end_us, now_us() + 1000), true);
     }
+    REQUIRE(granted || !whole, "no checkpoint within %u ms", PATIENCE_MS);
 }
 
 struct digest {
