@@ -24,6 +24,7 @@ bool conns_create(struct conns *conns, struct io *io, u32 count_max, u64 buffer_
     list_init(&conns->ready);
     list_init(&conns->waiting);
     list_init(&conns->starved);
+    list_init(&conns->starved_members);
     list_init(&conns->sending);
     list_init(&conns->subscribed);
     list_init(&conns->lagging);
@@ -137,16 +138,26 @@ void conn_close(struct conn *conn)
     close_when_quiet(conn);
 }
 
+/* What strangers leave of the receive memory, however many of them hold unfinished frames. */
+static u64 kept_bytes(const struct conns *conns) { return conns->in_quota.max_bytes / 4; }
+
+void conn_starve(struct conn *conn)
+{
+    struct conns *conns = conn->conns;
+    list_push(conn_session(conn) ? &conns->starved_members : &conns->starved, &conn->turn);
+}
+
 static void receive_more(struct conn *conn)
 {
     u8 *space;
+    u64 keep_bytes = conn_session(conn) ? 0 : kept_bytes(conn->conns);
     if (quota_tight(&conn->conns->in_quota)) inbox_shrink(&conn->in, &conn->conns->in_quota);
-    u32 bytes = inbox_space(&conn->in, &conn->conns->in_quota, &space);
+    u32 bytes = inbox_space(&conn->in, &conn->conns->in_quota, keep_bytes, &space);
     if (bytes > 0) {
         io_receive(conn->conns->io, &conn->receive, conn->fd, space, bytes);
     } else {
         MARK("connection waits for buffer memory");
-        list_push(&conn->conns->starved, &conn->turn);
+        conn_starve(conn);
     }
 }
 
@@ -338,20 +349,26 @@ static void tick(struct conn *conn, bool pressure)
 void conns_tick(struct conns *conns)
 {
     bool pressure = conns->in_quota.refused || conns->out_quota.refused || !list_empty(&conns->starved) ||
-                    conns->stopping;
+                    !list_empty(&conns->starved_members) || conns->stopping;
     conns->in_quota.refused = conns->out_quota.refused = false;
     for (u32 i = 0; i < conns->used_slots; i++) {
         if (conns->slots[i].phase != CONN_FREE) tick(&conns->slots[i], pressure);
     }
 }
 
+static void feed(struct conns *conns, struct link *starved)
+{
+    MARK_IF(!list_empty(starved), "those who waited for memory try again");
+    list_append(&conns->ready, starved);
+}
+
 void conns_feed(struct conns *conns)
 {
     const struct quota *in = &conns->in_quota, *out = &conns->out_quota;
-    if (sat_sub(in->max_bytes, in->used_bytes) < INBOX_BYTES) return;
+    u64 room = sat_sub(in->max_bytes, in->used_bytes);
     if (sat_sub(2 * out->max_bytes, out->used_bytes) < OUTBOX_AREA_BYTES) return;
-    MARK_IF(!list_empty(&conns->starved), "those who waited for memory try again");
-    list_append(&conns->ready, &conns->starved);
+    if (room >= INBOX_BYTES) feed(conns, &conns->starved_members);
+    if (room >= INBOX_BYTES + kept_bytes(conns)) feed(conns, &conns->starved);
 }
 
 void conn_granted(struct conn *conn, i32 result)

@@ -3,8 +3,9 @@
  * Invariants:
  *  - one receive and one send in flight at most, so bytes keep their order;
  *  - no receive is in flight while whole frames wait in the inbox: who does not get served is not read from;
- *  - a connection stands in at most one of the lists ready, waiting and starved; one that stands in none has
- *    a receive in flight, waits for room in its outbox, is parked, or is ending;
+ *  - who has a session always finds a quarter of the receive memory that strangers cannot take;
+ *  - a connection stands in at most one of the lists ready, waiting and starved (of both kinds); one that
+ * stands in none has a receive in flight, waits for room in its outbox, is parked, or is ending;
  *  - a slot is used again only after its descriptor was closed and every completion has arrived, and under a
  *    new generation: whoever remembers (index, generation) never meets another connection.
  */
@@ -87,16 +88,17 @@ struct conns {
     u32 used_slots; /* slots above were never used */
     u32 *free_slots;
     u32 free_count;
-    u64 now_ms;             /* monotonic, of this turn */
-    bool stopping;          /* patience is shorter */
-    struct link ready;      /* has something to serve */
-    struct link waiting;    /* its command waits for the pipeline */
-    struct link starved;    /* waits for buffer memory */
-    struct link sending;    /* has released bytes and no send in flight */
-    struct link subscribed; /* have been shown all there is */
-    struct link lagging;    /* are to be shown more */
-    struct link stalled;    /* have to read first what they were sent */
-    u32 subscribers;        /* in all three */
+    u64 now_ms;                  /* monotonic, of this turn */
+    bool stopping;               /* patience is shorter */
+    struct link ready;           /* has something to serve */
+    struct link waiting;         /* its command waits for the pipeline */
+    struct link starved;         /* waits for buffer memory */
+    struct link starved_members; /* the same, with a session */
+    struct link sending;         /* has released bytes and no send in flight */
+    struct link subscribed;      /* have been shown all there is */
+    struct link lagging;         /* are to be shown more */
+    struct link stalled;         /* have to read first what they were sent */
+    u32 subscribers;             /* in all three */
     struct conns_figures figures;
 };
 
@@ -117,6 +119,8 @@ void conn_finish(struct conn *conn);
 void conn_close(struct conn *conn);
 /* Bytes below `position` may leave. */
 void conn_release(struct conn *conn, u64 position);
+/* It waits until there is memory for it. */
+void conn_starve(struct conn *conn);
 /* The wish of a parked connection is done. */
 void conn_granted(struct conn *conn, i32 result);
 /* Starts the sends of this turn; true: there are more. */

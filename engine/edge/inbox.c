@@ -100,11 +100,12 @@ static u32 window_wanted(const struct inbox *inbox)
     return inbox->window;
 }
 
-u32 inbox_space(struct inbox *inbox, struct quota *quota, u8 **space)
+u32 inbox_space(struct inbox *inbox, struct quota *quota, u64 keep_bytes, u8 **space)
 {
     u32 wanted = window_wanted(inbox);
     if (wanted > inbox->window) {
-        if (quota_take(quota, wanted - inbox->window)) {
+        if (quota_has(quota, wanted - inbox->window + keep_bytes)) {
+            quota->used_bytes += wanted - inbox->window;
             inbox->window = wanted;
         } else if (inbox->frame_bytes > inbox->window) {
             MARK("no memory for a large frame");

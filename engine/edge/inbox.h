@@ -43,8 +43,9 @@ void inbox_consume(struct inbox *inbox);
 /* Throws away the frame at the begin, also the part that is still to come. */
 void inbox_skip(struct inbox *inbox);
 
-/* Where to receive next, and how much; 0: the quota is used up, wait. All whole frames were consumed. */
-u32 inbox_space(struct inbox *inbox, struct quota *quota, u8 **space);
+/* Where to receive next, and how much; 0: of the quota no more than `keep_bytes` would be left, wait. All
+ * whole frames were consumed. */
+u32 inbox_space(struct inbox *inbox, struct quota *quota, u64 keep_bytes, u8 **space);
 void inbox_received(struct inbox *inbox, u32 bytes);
 /* Back to the idle window when nothing is in it and nothing larger was offered. */
 void inbox_shrink(struct inbox *inbox, struct quota *quota);

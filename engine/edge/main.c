@@ -62,7 +62,7 @@ static void log_durable(void *owner)
 static void limit_connections(struct options *options)
 {
     u32 files = host_files_max();
-    u32 possible = files > 2 * FILES_RESERVED ? files - FILES_RESERVED : FILES_RESERVED;
+    u32 possible = files - min_u32(FILES_RESERVED, files / 2);
     if (options->connections_max <= possible) return;
     log_warn("connections_limited", LOG_U64("wanted", options->connections_max),
              LOG_U64("possible", possible),

@@ -107,7 +107,7 @@ static bool put_aside(struct server *server, struct conn *conn, enum service_ver
     case SERVICE_NO_ROOM:
         conn->short_room = !outbox_empty(&conn->out);
         MARK_IF(conn->short_room, "answer waits for room in the outbox");
-        if (!conn->short_room) list_push(&server->conns.starved, &conn->turn);
+        if (!conn->short_room) conn_starve(conn);
         return true;
     case SERVICE_PARKED:
         return true;

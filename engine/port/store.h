@@ -73,7 +73,7 @@ i32 store_event_last(struct store *store, u64 *seq);
 i32 store_archived_read(struct store *store, u64 ticket, u64 *event_seq);
 /* Pages in use, in bytes. */
 u64 store_bytes(struct store *store);
-/* What can still be written to its disk. */
+/* What can still be written: by the room on its disk, and by the limit of file sizes. */
 u64 store_disk_room(struct store *store);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 
 #include "base/hash.h"
@@ -260,6 +261,9 @@ u64 store_disk_room(struct store *store)
 {
     mdb_filehandle_t fd;
     struct statvfs status;
+    struct rlimit limit; /* of file sizes */
     if (mdb_env_get_fd(store->env, &fd) != 0 || fstatvfs(fd, &status) != 0) return 0;
-    return (u64)status.f_bavail * status.f_frsize;
+    u64 room = (u64)status.f_bavail * status.f_frsize;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return room;
+    return min_u64(room, sat_sub(limit.rlim_cur, store_bytes(store)));
 }

@@ -108,7 +108,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
     inbox_open(&inbox, memory);
     for (u32 at = 0; at < stream_bytes && status == 0; turn++) {
         u8 *space;
-        u32 room = inbox_space(&inbox, &quota, &space);
+        u32 room = inbox_space(&inbox, &quota, 0, &space);
         if (room == 0) {
             quota.max_bytes = INBOX_BYTES;
             continue;

@@ -192,6 +192,37 @@ Test(conn, attaching_fences_the_one_who_had_the_session)
     close(peers[1]);
 }
 
+Test(conn, who_has_a_session_finds_memory_that_strangers_cannot_take)
+{
+    int peers[2];
+    enum tkd_status status;
+    static union {
+        struct tkd_frame header;
+        _Alignas(8) u8 bytes[65536];
+    } frame;
+    frame.header = ping(1);
+    frame.header.size = 65536;
+    frame_seal(&frame.header);
+    u64 taken = conns.in_quota.max_bytes - conns.in_quota.max_bytes / 4;
+    cr_assert(quota_take(&conns.in_quota, taken));
+    for (u32 member = 0; member < 2; member++) {
+        struct conn *conn = connect_pair(&peers[member]);
+        if (member) conn_attach(conn, 77);
+        write_all(peers[member], &frame, 4096);
+        cr_assert_eq(next_ready(), conn);
+        cr_assert_null(inbox_frame(&conn->in, &status));
+        conn_continue(conn);
+        cr_assert_eq(list_linked(&conn->turn), !member);
+    }
+    conns_feed(&conns);
+    cr_assert_not(list_empty(&conns.starved));
+    quota_give(&conns.in_quota, taken);
+    conns_feed(&conns);
+    cr_assert(list_empty(&conns.starved));
+    close(peers[0]);
+    close(peers[1]);
+}
+
 Test(conn, who_waits_for_memory_is_fed_when_some_comes_back)
 {
     int peer;

@@ -44,7 +44,7 @@ static const struct tkd_frame *frame_of(u64 seq, u32 size)
 static u32 receive(const void *data, u32 bytes)
 {
     u8 *space = NULL;
-    u32 offered = inbox_space(&inbox, &quota, &space);
+    u32 offered = inbox_space(&inbox, &quota, 0, &space);
     u32 taken = min_u32(offered, bytes);
     cr_assert(offered == 0 || (space >= memory && space + offered <= memory + INBOX_BYTES));
     if (taken == 0) return 0;
@@ -134,7 +134,7 @@ Test(inbox, largest_frame_takes_a_large_window_and_gives_it_back)
     cr_assert_eq(inbox.window, INBOX_BYTES, "not while a frame is in it");
     expect_frame(3, TKD_FRAME_BYTES_MAX);
     u8 *space;
-    cr_assert_eq(inbox_space(&inbox, &quota, &space), INBOX_IDLE_BYTES, "an idle inbox offers little");
+    cr_assert_eq(inbox_space(&inbox, &quota, 0, &space), INBOX_IDLE_BYTES, "an idle inbox offers little");
     inbox_shrink(&inbox, &quota);
     cr_assert_eq(inbox.window, INBOX_IDLE_BYTES);
     cr_assert_eq(quota.used_bytes, 0);
