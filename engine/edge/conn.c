@@ -9,6 +9,8 @@
 
 #define BUFFERS_BYTES ((u64)INBOX_BYTES + OUTBOX_BYTES)
 
+_Static_assert(INBOX_BYTES + CONNS_BUFFER_BYTES_MIN / 8 <= CONNS_BUFFER_BYTES_MIN / 2, "strangers can be fed");
+
 static void received(struct io_op *op, i32 result);
 static void sent(struct io_op *op, i32 result);
 static void closed(struct io_op *op, i32 result);
