@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/mark.h"
+#include "durable/decision.h"
 
 #define SEGMENT_NAME "%016" PRIx64 ".log"
 
@@ -12,6 +13,10 @@
 struct pass {
     struct scan *scan;
     struct segment_window window;
+    /* Where that was found which a decision rests on. */
+    u32 proof_segment;
+    u64 proof_offset;
+    enum batch_verdict strange;
     char *error;
     u32 error_bytes;
 };
@@ -31,11 +36,12 @@ static i32 unreadable(const struct pass *pass, u32 index, u64 offset, i32 result
     return result;
 }
 
-/* A batch that is sound but cannot be taken; 0 when it is none of those. */
-static i32 refuse_verdict(const struct pass *pass, u32 index, enum batch_verdict verdict)
+/* ---- Refusals ---- */
+
+static i32 refuse_strange(const struct pass *pass)
 {
-    u64 number = segment_at(pass, index)->number;
-    if (verdict == BATCH_FOREIGN) {
+    u64 number = segment_at(pass, pass->proof_segment)->number;
+    if (pass->strange == BATCH_FOREIGN) {
         snprintf(pass->error, pass->error_bytes,
                  "log segment " SEGMENT_NAME
                  " belongs to another store; remedy: put the log that belongs to this "
@@ -43,16 +49,81 @@ static i32 refuse_verdict(const struct pass *pass, u32 index, enum batch_verdict
                  number);
         return -EINVAL;
     }
-    if (verdict == BATCH_FORMAT) {
-        snprintf(pass->error, pass->error_bytes,
-                 "log segment " SEGMENT_NAME
-                 " was written in another format version; remedy: start the program that "
-                 "wrote it, stop it gracefully (SIGTERM; it checkpoints), then move the log directory away",
-                 number);
-        return -EPROTONOSUPPORT;
-    }
-    return 0;
+    snprintf(pass->error, pass->error_bytes,
+             "log segment " SEGMENT_NAME
+             " was written in another format version; remedy: start the program that "
+             "wrote it, stop it gracefully (SIGTERM; it checkpoints), then move the log directory away",
+             number);
+    return -EPROTONOSUPPORT;
 }
+
+static i32 refuse_damaged(const struct pass *pass)
+{
+    MARK("damage in the log refused");
+    const struct scan *scan = pass->scan;
+    snprintf(pass->error, pass->error_bytes,
+             "the log is damaged: in segment " SEGMENT_NAME " at offset %" PRIu64
+             " the batch with op %" PRIu64
+             " does not verify, but it had been durable, as the batch in " SEGMENT_NAME " at offset %" PRIu64
+             " shows; remedy: check the disk, look with 'ticketctl inspect', start from a backup",
+             segment_at(pass, scan->segment)->number, scan->offset, scan->op_last + 1,
+             segment_at(pass, pass->proof_segment)->number, pass->proof_offset);
+    return -EIO;
+}
+
+static i32 refuse_gap(const struct pass *pass)
+{
+    MARK("missing log segment refused");
+    const struct segment *segment = segment_at(pass, pass->scan->segment);
+    snprintf(pass->error, pass->error_bytes,
+             "the log is damaged: segment " SEGMENT_NAME " is missing between " SEGMENT_NAME
+             " and " SEGMENT_NAME "; remedy: put it back, or start from a backup",
+             segment->number + 1, segment->number, segment[1].number);
+    return -EIO;
+}
+
+static i32 refuse_end(const struct pass *pass)
+{
+    const struct scan *scan = pass->scan;
+    snprintf(pass->error, pass->error_bytes,
+             "the log ends at op %" PRIu64 " in segment " SEGMENT_NAME " at offset %" PRIu64
+             ", but the store covers op %" PRIu64 ": the end of the log is missing; remedy: put the log that "
+             "belongs to this store back, or start from a backup",
+             scan->op_last, segment_at(pass, scan->segment)->number, scan->offset, scan->after_op);
+    return -EIO;
+}
+
+static i32 refuse(const struct pass *pass, enum decision decision)
+{
+    if (decision == REFUSE_STRANGE) return refuse_strange(pass);
+    if (decision == REFUSE_GAP) return refuse_gap(pass);
+    if (decision == REFUSE_END) return refuse_end(pass);
+    ASSERT(decision == REFUSE_DAMAGED);
+    return refuse_damaged(pass);
+}
+
+/* The log is needed from an op on that lies before its first sound segment. */
+static i32 refuse_begin(const struct pass *pass, enum decision decision, u64 op_lowest, u32 torn)
+{
+    const struct scan *scan = pass->scan;
+    if (decision == REFUSE_BEGIN_DAMAGED) {
+        MARK("damage at the log's begin refused");
+        snprintf(pass->error, pass->error_bytes,
+                 "the log is damaged: in segment " SEGMENT_NAME
+                 " at offset 0 the first batch does not verify; op %" PRIu64 " is needed, and the next sound "
+                 "segment begins with op %" PRIu64
+                 "; remedy: check the disk, look with 'ticketctl inspect', start from a backup",
+                 segment_at(pass, torn)->number, scan->after_op + 1, op_lowest);
+        return -EIO;
+    }
+    snprintf(pass->error, pass->error_bytes,
+             "the log begins with op %" PRIu64 ", but the store covers only up to op %" PRIu64
+             ": segments are missing; remedy: put them back, or start from a backup",
+             op_lowest, scan->after_op);
+    return -EIO;
+}
+
+/* ---- What stands at a place ---- */
 
 static enum batch_verdict batch_at(struct pass *pass, u32 index, u64 offset, const struct batch **batch,
                                    i32 *result)
@@ -60,48 +131,19 @@ static enum batch_verdict batch_at(struct pass *pass, u32 index, u64 offset, con
     return window_batch(&pass->window, segment_at(pass, index), offset, pass->scan->store_id, batch, result);
 }
 
-/* ---- Where to begin: the last segment that begins with a sound batch at or before the first op wanted ----
- */
-
-static i32 find_start(struct pass *pass, u32 *start, u64 *op_lowest, u32 *unsound)
+static void proof_note(struct pass *pass, u32 index, u64 offset, enum batch_verdict verdict)
 {
-    struct scan *scan = pass->scan;
-    *start = *unsound = U32_NONE;
-    *op_lowest = U64_NONE;
-    for (u32 index = scan->segments->count; index-- > 0;) {
-        const struct batch *batch;
-        i32 result;
-        enum batch_verdict verdict = batch_at(pass, index, 0, &batch, &result);
-        if (result < 0) return unreadable(pass, index, 0, result);
-        result = refuse_verdict(pass, index, verdict);
-        if (result < 0) return result;
-        if (verdict != BATCH_VALID) {
-            if (*op_lowest != U64_NONE && *unsound == U32_NONE) *unsound = index;
-            continue;
-        }
-        *unsound = U32_NONE;
-        *op_lowest = batch->first_op;
-        if (batch->first_op > scan->after_op + 1) continue;
-        *start = index;
-        return 0;
-    }
-    return 0;
+    pass->proof_segment = index;
+    pass->proof_offset = offset;
+    pass->strange = verdict;
 }
 
-/* ---- Where it ends ---- */
-
-static i32 damaged(const struct pass *pass, u32 index, u64 offset, u32 proof_index, u64 proof_offset)
+static bool sound(enum batch_verdict verdict)
 {
-    MARK("damage in the log refused");
-    snprintf(pass->error, pass->error_bytes,
-             "the log is damaged: in segment " SEGMENT_NAME " at offset %" PRIu64
-             " the batch with op %" PRIu64
-             " does not verify, but it had been durable, as the batch in " SEGMENT_NAME " at offset %" PRIu64
-             " shows; remedy: check the disk, look with 'ticketctl inspect', start from a backup",
-             segment_at(pass, index)->number, offset, pass->scan->op_last + 1,
-             segment_at(pass, proof_index)->number, proof_offset);
-    return -EIO;
+    return verdict == BATCH_VALID || verdict == BATCH_FOREIGN || verdict == BATCH_FORMAT;
 }
+
+/* ---- Behind the end ---- */
 
 static bool block_zero(const u64 *block)
 {
@@ -110,24 +152,24 @@ static bool block_zero(const u64 *block)
     return any == 0;
 }
 
-/* Looks at every block of one segment from `offset` on for a later batch that proves damage at the end. */
-static i32 search_later(struct pass *pass, u32 index, u64 offset)
+/* Looks at every block of one segment from `offset` on for batches, until there is proof of damage. */
+static i32 search_later(struct pass *pass, u32 index, u64 offset, enum later *later)
 {
     struct scan *scan = pass->scan;
-    for (u64 at = offset; at + BLOCK_BYTES <= segment_at(pass, index)->bytes_max;) {
+    for (u64 at = offset; at + BLOCK_BYTES <= segment_at(pass, index)->bytes_max && *later <= LATER_UNTOLD;) {
         const struct batch *batch;
         i32 result;
         enum batch_verdict verdict = batch_at(pass, index, at, &batch, &result);
         if (result < 0) return unreadable(pass, index, at, result);
         if (index == scan->segment && !block_zero((const u64 *)batch)) scan->rest_dirty = true;
-        if (verdict != BATCH_VALID) {
+        if (!sound(verdict)) {
             at += BLOCK_BYTES;
             continue;
         }
-        bool continues_badly = index == scan->segment && at == scan->offset;
-        if (continues_badly || batch->durable_seq > scan->seq) {
-            return damaged(pass, scan->segment, scan->offset, index, at);
-        }
+        *later = LATER_UNTOLD;
+        if (verdict == BATCH_VALID && batch->durable_seq > scan->seq) *later = LATER_PROOF;
+        if (verdict != BATCH_VALID) *later = LATER_STRANGE;
+        proof_note(pass, index, at, verdict);
         if (index > scan->segment) {
             MARK("later segment that nobody was told of");
             scan->later_found = true;
@@ -135,6 +177,16 @@ static i32 search_later(struct pass *pass, u32 index, u64 offset)
         at += batch_bytes_on_disk(batch->bytes);
     }
     return 0;
+}
+
+static i32 read_later(struct pass *pass, struct log_end *end)
+{
+    const struct scan *scan = pass->scan;
+    end->later = LATER_NOTHING;
+    i32 result = search_later(pass, scan->segment, scan->offset, &end->later);
+    for (u32 index = scan->segment + 1; index < scan->segments->count && result == 0; index++)
+        result = search_later(pass, index, 0, &end->later);
+    return result;
 }
 
 static void torn_measure(struct pass *pass)
@@ -148,26 +200,6 @@ static void torn_measure(struct pass *pass)
     if (batch->segment != segment->number || batch->offset != scan->offset) return;
     MARK("torn tail cut");
     scan->torn_bytes = batch_bytes_on_disk(min_u32(batch->bytes, BATCH_BYTES_MAX));
-}
-
-static i32 check_end(struct pass *pass)
-{
-    struct scan *scan = pass->scan;
-    torn_measure(pass);
-    for (u32 index = scan->segment; index < scan->segments->count; index++) {
-        i32 result = search_later(pass, index, index == scan->segment ? scan->offset : 0);
-        if (result < 0) return result;
-    }
-    if (scan->found && scan->op_last < scan->after_op) {
-        snprintf(pass->error, pass->error_bytes,
-                 "the log ends at op %" PRIu64 " in segment " SEGMENT_NAME " at offset %" PRIu64
-                 ", but the store covers op %" PRIu64
-                 ": the end of the log is missing; remedy: put the log that "
-                 "belongs to this store back, or start from a backup",
-                 scan->op_last, segment_at(pass, scan->segment)->number, scan->offset, scan->after_op);
-        return -EIO;
-    }
-    return 0;
 }
 
 /* ---- In between ---- */
@@ -225,48 +257,121 @@ static i32 take_batch(struct pass *pass, const struct batch *batch)
     return 0;
 }
 
-static bool continues(const struct scan *scan, const struct batch *batch)
+static i32 holds_at(struct pass *pass, u32 index, u64 offset, const struct batch **batch, enum holds *holds)
 {
-    return batch->seq == scan->seq + 1 && batch->previous == scan->checksum &&
-           batch->first_op == scan->op_last + 1;
-}
-
-/* The next batch, here or at the beginning of the next segment; NULL: the log ends. */
-static i32 next_batch(struct pass *pass, const struct batch **batch)
-{
-    struct scan *scan = pass->scan;
+    const struct scan *scan = pass->scan;
     i32 result;
-    enum batch_verdict verdict = batch_at(pass, scan->segment, scan->offset, batch, &result);
-    if (result < 0) return unreadable(pass, scan->segment, scan->offset, result);
-    if (verdict == BATCH_VALID && continues(scan, *batch)) return 0;
-    MARK_IF(verdict == BATCH_VALID, "sound batch that does not continue the log");
-    bool sound_here = verdict == BATCH_VALID;
-    *batch = NULL;
-    u32 next = scan->segment + 1;
-    if (sound_here || next >= scan->segments->count) return 0;
-    if (segment_at(pass, next)->number != segment_at(pass, scan->segment)->number + 1) return 0;
-    const struct batch *first;
-    verdict = batch_at(pass, next, 0, &first, &result);
-    if (result < 0) return unreadable(pass, next, 0, result);
-    if (verdict != BATCH_VALID || !continues(scan, first)) return 0;
-    MARK("log goes on in the next segment");
-    scan->segment = next;
-    scan->offset = 0;
-    segment_at(pass, next)->op_before = scan->op_last;
-    *batch = first;
+    *holds = HOLDS_NOTHING;
+    if (offset + BLOCK_BYTES > segment_at(pass, index)->bytes_max) return 0;
+    enum batch_verdict verdict = batch_at(pass, index, offset, batch, &result);
+    if (result < 0) return unreadable(pass, index, offset, result);
+    *holds = HOLDS_NOISE;
+    if (!sound(verdict)) return 0;
+    proof_note(pass, index, offset, verdict);
+    const struct batch *found = *batch;
+    bool continues = found->seq == scan->seq + 1 && found->previous == scan->checksum &&
+                     found->first_op == scan->op_last + 1;
+    *holds = verdict != BATCH_VALID ? HOLDS_STRANGE : continues ? HOLDS_NEXT : HOLDS_BREAK;
     return 0;
 }
 
-static i32 read_all(struct pass *pass, u32 start)
+static i32 read_next(struct pass *pass, const struct batch **batch, struct log_end *end)
+{
+    u32 next = pass->scan->segment + 1;
+    end->next = HOLDS_NOTHING;
+    if (next >= pass->scan->segments->count) return 0;
+    if (segment_at(pass, next)->number == segment_at(pass, next - 1)->number + 1)
+        return holds_at(pass, next, 0, batch, &end->next);
+    end->next = HOLDS_GAP;
+    return 0;
+}
+
+static void go_to_next(struct pass *pass)
 {
     struct scan *scan = pass->scan;
-    const struct batch *batch;
-    i32 result;
-    enum batch_verdict verdict = batch_at(pass, start, 0, &batch, &result);
-    if (result < 0 || verdict != BATCH_VALID) return unreadable(pass, start, 0, result < 0 ? result : -EIO);
-    scan->found = true;
-    scan->segment = start;
+    scan->segment++;
     scan->offset = 0;
+    segment_at(pass, scan->segment)->op_before = scan->op_last;
+}
+
+/* Batch after batch until the log ends. */
+static i32 read_all(struct pass *pass)
+{
+    struct scan *scan = pass->scan;
+    for (;;) {
+        const struct batch *batch;
+        struct log_end end = {.store_ahead = scan->op_last < scan->after_op};
+        i32 result = holds_at(pass, scan->segment, scan->offset, &batch, &end.here);
+        enum decision decision = DECIDE_CUT;
+        while (result == 0) {
+            decision = decide_next(&end);
+            if (decision == DECIDE_READ_NEXT)
+                result = read_next(pass, &batch, &end);
+            else if (decision == DECIDE_READ_LATER)
+                result = read_later(pass, &end);
+            else
+                break;
+        }
+        if (result < 0) return result;
+        if (decision == DECIDE_TAKE_NEXT) go_to_next(pass);
+        if (decision != DECIDE_TAKE && decision != DECIDE_TAKE_NEXT) {
+            torn_measure(pass);
+            return decision_refuses(decision) ? refuse(pass, decision) : 0;
+        }
+        result = take_batch(pass, batch);
+        if (result < 0) return result;
+    }
+}
+
+/* ---- Where it begins ---- */
+
+/* The first op of what newer segments hold, and which of them does not verify. */
+struct newer {
+    enum newer_segments kind;
+    u64 op;
+    u32 torn;
+};
+
+static enum first_batch first_of(const struct pass *pass, enum batch_verdict verdict,
+                                 const struct batch *batch)
+{
+    if (!sound(verdict)) return FIRST_NOISE;
+    if (verdict != BATCH_VALID) return FIRST_STRANGE;
+    return batch->first_op > pass->scan->after_op + 1 ? FIRST_LATE : FIRST_EARLY;
+}
+
+static i32 find_begin(struct pass *pass, enum decision *decision, struct newer *newer)
+{
+    struct scan *scan = pass->scan;
+    for (u32 index = scan->segments->count; index-- > 0;) {
+        const struct batch *batch;
+        i32 result;
+        enum batch_verdict verdict = batch_at(pass, index, 0, &batch, &result);
+        if (result < 0) return unreadable(pass, index, 0, result);
+        proof_note(pass, index, 0, verdict);
+        scan->segment = index;
+        enum first_batch first = first_of(pass, verdict, batch);
+        *decision = decide_begin(first, newer->kind);
+        if (*decision != DECIDE_EARLIER) return 0;
+        if (first == FIRST_LATE)
+            *newer = (struct newer){.kind = NEWER_SOUND, .op = batch->first_op};
+        else if (newer->kind == NEWER_SOUND)
+            *newer = (struct newer){.kind = NEWER_TORN, .op = newer->op, .torn = index};
+    }
+    *decision = decide_begin(FIRST_NONE, newer->kind);
+    return 0;
+}
+
+/* The log is read from the first batch of the segment on. */
+static i32 begin(struct pass *pass)
+{
+    struct scan *scan = pass->scan;
+    i32 result;
+    const struct batch *batch;
+    enum batch_verdict verdict = batch_at(pass, scan->segment, 0, &batch, &result);
+    if (result < 0 || verdict != BATCH_VALID)
+        return unreadable(pass, scan->segment, 0, result < 0 ? result : -EIO);
+    scan->found = true;
     scan->seq = batch->seq - 1;
     scan->op_last = batch->first_op - 1;
     scan->checksum = batch->previous;
@@ -278,49 +383,23 @@ static i32 read_all(struct pass *pass, u32 start)
                  batch->first_op);
         return -EIO;
     }
-    for (u32 index = 0; index <= start; index++) segment_at(pass, index)->op_before = scan->op_last;
-    for (u32 index = 0; index < start; index++) segment_at(pass, index)->op_last = scan->op_last;
-    while (batch != NULL) {
-        result = take_batch(pass, batch);
-        if (result == 0) result = next_batch(pass, &batch);
-        if (result < 0) return result;
-    }
+    for (u32 index = 0; index <= scan->segment; index++) segment_at(pass, index)->op_before = scan->op_last;
+    for (u32 index = 0; index < scan->segment; index++) segment_at(pass, index)->op_last = scan->op_last;
     return 0;
-}
-
-/* The log is needed from an op on that lies before its first sound segment. */
-static i32 begins_late(const struct pass *pass, u64 op_lowest, u32 unsound)
-{
-    const struct scan *scan = pass->scan;
-    if (unsound != U32_NONE) {
-        MARK("damage at the log's begin refused");
-        snprintf(pass->error, pass->error_bytes,
-                 "the log is damaged: in segment " SEGMENT_NAME
-                 " at offset 0 the first batch does not verify; op %" PRIu64 " is needed, and the next sound "
-                 "segment begins with op %" PRIu64
-                 "; remedy: check the disk, look with 'ticketctl inspect', start from a backup",
-                 segment_at(pass, unsound)->number, scan->after_op + 1, op_lowest);
-    } else {
-        snprintf(pass->error, pass->error_bytes,
-                 "the log begins with op %" PRIu64 ", but the store covers only up to op %" PRIu64
-                 ": segments are missing; remedy: put them back, or start from a backup",
-                 op_lowest, scan->after_op);
-    }
-    return -EIO;
 }
 
 static i32 run(struct pass *pass)
 {
-    u32 start, unsound;
-    u64 op_lowest;
+    enum decision decision;
+    struct newer newer = {.kind = NEWER_NOISE};
     pass->window.ahead = BLOCK_BYTES;
-    i32 result = find_start(pass, &start, &op_lowest, &unsound);
+    i32 result = find_begin(pass, &decision, &newer);
     pass->window.ahead = WINDOW_AHEAD_BYTES;
     if (result < 0) return result;
-    if (start == U32_NONE && op_lowest != U64_NONE) return begins_late(pass, op_lowest, unsound);
-    if (start != U32_NONE) result = read_all(pass, start);
-    if (result == 0) result = check_end(pass);
-    return result;
+    if (decision == REFUSE_STRANGE) return refuse(pass, decision);
+    if (decision_refuses(decision)) return refuse_begin(pass, decision, newer.op, newer.torn);
+    if (decision == DECIDE_BEGIN) result = begin(pass);
+    return result < 0 ? result : read_all(pass);
 }
 
 i32 scan_run(struct scan *scan, char *error, u32 error_bytes)

@@ -1,16 +1,5 @@
-/* Reading a log from its segments: where it begins, every entry, where it ends, and whether that end is a
- * torn tail or damage.
- *
- *  what stands where the next batch (number s) should be | a later batch with durable_seq >= s | the log ends
- *  ------------------------------------------------------+--------------------------------------+------------
- *  the batch, continuing the chain                       |                  -                   | later
- *  a sound batch that does not continue the chain        |                  -                   | damaged
- *  anything else (zeros, stale or torn bytes)            |                 yes                  | damaged
- *  anything else                                         |                 no                   | here: cut
- *
- * A crash can only tear what was not known to be durable, and a later batch tells what was (`durable_seq`).
- * Two more cases are damage: the log ends before the op that the store covers, or begins behind it.
- */
+/* Reading a log from its segments: where it begins, every entry, where it ends. What it makes of what it
+ * finds, and which of it is damage, is decided by the tables in decision.h. */
 #ifndef DURABLE_SCAN_H
 #define DURABLE_SCAN_H
 

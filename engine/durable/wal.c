@@ -6,6 +6,7 @@
 
 #include "base/mark.h"
 #include "durable/batch.h"
+#include "durable/decision.h"
 #include "durable/reserve.h"
 #include "durable/scan.h"
 #include "durable/segment.h"
@@ -136,12 +137,11 @@ static bool segment_switch(struct wal *wal)
 
 /* ---- Writing ---- */
 
-/* A batch leaves room for the mark behind it, so that every tail can be covered; only one that needs a whole
- * segment does not. */
+/* A batch leaves room for the mark behind it, so that every tail can be covered. */
 static bool fits_current(const struct wal *wal, u64 batch_bytes)
 {
     const struct segment *segment = current(wal);
-    u64 bytes = batch_bytes_on_disk((u32)batch_bytes) + (segment->bytes > 0 ? BLOCK_BYTES : 0);
+    u64 bytes = batch_bytes_on_disk((u32)batch_bytes) + BLOCK_BYTES;
     return segment->bytes + bytes <= segment->bytes_max;
 }
 
@@ -322,7 +322,8 @@ bool wal_room(const struct wal *wal, u32 frame_bytes)
     u64 bytes = (u64)opened(wal)->bytes + sizeof(struct batch_entry) + frame_bytes;
     MARK_IF(bytes > wal->config.batch_bytes, "batch full");
     if (bytes > wal->config.batch_bytes) return false;
-    MARK_IF(!fits_current(wal, bytes) && wal->reserve.state != RESERVE_READY, "next segment is not ready yet");
+    MARK_IF(!fits_current(wal, bytes) && wal->reserve.state != RESERVE_READY,
+            "next segment is not ready yet");
     return fits_current(wal, bytes) || wal->reserve.state == RESERVE_READY;
 }
 
@@ -403,26 +404,26 @@ void wal_recycle(struct wal *wal, u64 op)
 
 /* ---- Opening ---- */
 
-/* Behind the end of the log stands the reserve, or what nobody was told of: that is removed, last one first.
- */
+/* Behind the end of the log stands the reserve, or what nobody was told of: that is removed, last one first,
+ * so that numbers never have a gap. */
 static i32 segments_cut(struct wal *wal, const struct scan *scan)
 {
     u32 keep = scan->segment + 1;
-    bool reserve = keep < wal->segments.count && !scan->later_found &&
-                   wal->segments.items[keep].number == wal->segments.items[keep - 1].number + 1 &&
-                   wal->segments.items[keep].bytes_max == wal->config.segment_bytes;
-    while (wal->segments.count > keep + (reserve ? 1 : 0)) {
-        MARK("segment behind the log's end removed");
-        i32 result = segment_remove(current(wal), wal->directory);
-        if (result < 0) return result;
-        wal->segments.count--;
+    i32 result = 0;
+    while (wal->segments.count > keep && result == 0) {
+        struct segment_behind behind = {.follows = wal->segments.count == keep + 1,
+                                        .fits = current(wal)->bytes_max == wal->config.segment_bytes,
+                                        .used = scan->later_found};
+        if (decide_behind(&behind) == DECIDE_ADOPT) {
+            reserve_adopt(&wal->reserve, current(wal));
+        } else {
+            MARK("segment behind the log's end removed");
+            result = segment_remove(current(wal), wal->directory);
+            if (result == 0) result = file_sync_directory(wal->directory);
+        }
+        if (result == 0) wal->segments.count--;
     }
-    i32 result = file_sync_directory(wal->directory);
-    if (result < 0 || !reserve) return result;
-    MARK("reserve segment adopted");
-    reserve_adopt(&wal->reserve, current(wal));
-    wal->segments.count--;
-    return 0;
+    return result;
 }
 
 /* Makes the end of the log that was found, and a segment to write to. */
@@ -490,7 +491,7 @@ static void config_complete(struct wal *wal, const struct wal_config *config)
     wal->config.directory = wal->directory;
     ASSERT(wal->config.batch_bytes % BLOCK_BYTES == 0 && wal->config.batch_bytes <= BATCH_BYTES_MAX);
     ASSERT(wal->config.segment_bytes % BLOCK_BYTES == 0 &&
-           wal->config.segment_bytes >= wal->config.batch_bytes);
+           wal->config.segment_bytes > wal->config.batch_bytes);
     ASSERT(wal->config.durability >= WAL_SYNC && wal->config.durability <= WAL_OFF);
     ASSERT(wal->config.failed != NULL);
 }

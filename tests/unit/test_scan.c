@@ -219,6 +219,53 @@ Test(scan, a_missing_segment_is_damage)
     cr_assert(strstr(log_.error, "damaged"), "%s", log_.error);
 }
 
+/* Its reserve is there, so it was begun: not an end that a crash could have left. */
+Test(scan, a_missing_last_segment_is_damage)
+{
+    cr_assert_eq(log_open(&log_, 0), 0, "%s", log_.error);
+    log_write_until(&log_, 300, 10);
+    log_wait_reserve(&log_);
+    log_close(&log_);
+    u64 reserve = 1;
+    for (struct found found; load(reserve), batches(&found, 1) > 0;) reserve++;
+    cr_assert_gt(reserve, 2);
+    cr_assert_eq(segment_path(path, log_.directory, reserve - 1), 0);
+    cr_assert_eq(remove(path), 0);
+    cr_assert_eq(log_open(&log_, 0), -EIO);
+    char name[64];
+    snprintf(name, sizeof name, "segment %016llx.log is missing", (unsigned long long)reserve - 1);
+    cr_assert(strstr(log_.error, name), "%s", log_.error);
+}
+
+/* What another program has written is left to it, wherever it stands. */
+Test(scan, sound_batches_of_another_store_or_format_are_never_cut)
+{
+    write_log(24, 4);
+    load(1);
+    u8 *whole = malloc(image_bytes);
+    memcpy(whole, image, image_bytes);
+    struct found found[16];
+    u32 count = batches(found, 16);
+    for (u32 i = 0; i < count; i++) {
+        struct batch *batch = (struct batch *)(void *)(image + found[i].offset);
+        batch->format_version++;
+        batch_seal(batch);
+        store();
+        cr_assert_eq(log_open(&log_, 0), -EPROTONOSUPPORT, "%u: %s", i, log_.error);
+        cr_assert(strstr(log_.error, "another format version"), "%s", log_.error);
+        memcpy(image, whole, image_bytes);
+        batch->store_id++;
+        batch_seal(batch);
+        store();
+        cr_assert_eq(log_open(&log_, 0), -EINVAL, "%u: %s", i, log_.error);
+        cr_assert(strstr(log_.error, "another store"), "%s", log_.error);
+        memcpy(image, whole, image_bytes);
+    }
+    store();
+    expect_cut_at(24);
+    free(whole);
+}
+
 Test(scan, a_truncated_last_segment_is_torn_and_left)
 {
     write_log(24, 4);

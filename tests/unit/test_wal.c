@@ -270,3 +270,19 @@ Test(wal, a_failed_write_is_final)
     log_close(&log_);
     reopen_expecting(0, 5);
 }
+
+/* Wherever in a segment the log falls quiet, there is room for the mark behind. */
+Test(wal, every_quiet_tail_gets_its_mark)
+{
+    log_.config.batch_bytes = 32 << 10;
+    log_.config.segment_bytes = log_.config.batch_bytes + BLOCK_BYTES;
+    cr_assert_eq(log_open(&log_, 0), 0, "%s", log_.error);
+    for (u64 op = 1; op <= 120; op++) {
+        u64 marks = wal_marks(log_.wal);
+        log_write_until(&log_, op + op % 9, 20);
+        op += op % 9;
+        for (u32 turns = 0; wal_marks(log_.wal) == marks && turns < 10000; turns++) io_run(log_.io, true);
+        cr_assert_eq(wal_marks(log_.wal), marks + 1, "op %llu", (unsigned long long)op);
+        log_drain(&log_);
+    }
+}
