@@ -23,6 +23,13 @@ static u32 some_id(struct workload *workload, u32 count)
 
 /* ---- The catalog ---- */
 
+/* Skills stand at the edges of the words of a mask. */
+static u32 skill_id(u32 number)
+{
+    static const u16 ids[SKILLS + 1] = {0, 1, 63, 64, SKILLS_MAX};
+    return number <= SKILLS ? ids[number] : number;
+}
+
 struct ids {
     u16 ids[8];
     u32 count;
@@ -32,6 +39,13 @@ static struct ids some_ids(struct workload *workload, u32 count, u32 most)
 {
     struct ids some = {.count = (u32)below(workload, most + 1)};
     for (u32 i = 0; i < some.count; i++) some.ids[i] = (u16)some_id(workload, count);
+    return some;
+}
+
+static struct ids some_skills(struct workload *workload, u32 most)
+{
+    struct ids some = some_ids(workload, SKILLS, most);
+    for (u32 i = 0; i < some.count; i++) some.ids[i] = (u16)skill_id(some.ids[i]);
     return some;
 }
 
@@ -67,6 +81,7 @@ static void add_entry(struct workload *workload, u32 kind, u32 id, bool wild)
     if (id == 0) id = 1 + (u32)below(workload, counts[kind]);
     struct tkd_catalog_entry entry = {.kind = (u16)kind, .id = id};
     struct ids lists[5] = {{.count = 0}};
+    if (kind == TKD_KIND_SKILL) entry.id = skill_id(id);
     if (kind == TKD_KIND_QUEUE) queue_entry(workload, &entry);
     if (kind == TKD_KIND_CATEGORY && id > 2) entry.parent = id / 2;
     if (kind == TKD_KIND_POLICY) policy_entry(workload, &entry);
@@ -74,11 +89,11 @@ static void add_entry(struct workload *workload, u32 kind, u32 id, bool wild)
     if (kind == TKD_KIND_AGENT) {
         entry.capacity = (u32)below(workload, 5);
         entry.all_queues = chance(workload, 50);
-        lists[0] = some_ids(workload, SKILLS, 4);
+        lists[0] = some_skills(workload, 4);
         lists[1] = some_ids(workload, QUEUES, 4);
     }
     if ((kind == TKD_KIND_QUEUE || kind == TKD_KIND_CATEGORY) && chance(workload, 40))
-        lists[0] = some_ids(workload, SKILLS, 2);
+        lists[0] = some_skills(workload, 2);
     if (kind == TKD_KIND_POLICY && chance(workload, 50)) {
         lists[2] = some_ids(workload, CATEGORIES, 2);
         lists[3] = some_ids(workload, CHANNELS, 1);
@@ -135,9 +150,9 @@ static void add_create(struct workload *workload)
     lengths[1] = lengths[2] != 0 ? 4 : 0;
     lengths[3] = (u32)below(workload, 12);
     lengths[4] = (u32)below(workload, 12);
-    struct ids skills = some_ids(workload, SKILLS, chance(workload, 20) ? 2 : 0);
+    struct ids skills = some_skills(workload, chance(workload, 20) ? 2 : 0);
     lengths[5] = skills.count * 2;
-    const void *texts[6] = {address, "desk", key, "subject line", "body of text", skills.ids};
+    const void *texts[6] = {address, chance(workload, 50) ? "desk" : "shop", key, "subject line", "body of text", skills.ids};
     rig_add_bytes(workload->rig, TKD_RECORD_ticket_create, &request, texts, lengths);
 }
 
