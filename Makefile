@@ -269,6 +269,13 @@ bench: all ## ticketbench: throughput, latencies, costs; BENCH_OPTIONS='--worklo
 	@mkdir -p $(BUILD)/tmp
 	COMMIT=$$(git rev-parse --short HEAD 2> /dev/null) TMPDIR=$(abspath $(BUILD))/tmp $(BIN)/ticketbench $(BENCH_OPTIONS)
 
+$(BIN)/ticketcost: $(BUILD)/obj/bench/regress/ticketcost.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(TOOLS_LIBS) $(ENGINE_LIBS) -lm
+
+bench-regress: $(BIN)/ticketcost ## instructions a command in the core, against the stored baseline; UPDATE=1 keeps them
+	@BIN=$(abspath $(BIN)) UPDATE='$(UPDATE)' bench/regress/regress
+
 # The floor of this machine, ticketd, Redis and PostgreSQL in turns. Only this needs the peers' packages.
 PEERS := $(BIN)/peer-redis $(BIN)/peer-postgres
 

@@ -193,7 +193,7 @@ static void bench_open(struct bench *bench)
                              .capacity = options->load.capacity,
                              .archive_after_ms = options->archive_after_ms,
                              .due_categories = options->load.kind == WORKLOAD_SLA};
-    desk_make(&size, bench->client);
+    desk_make(&size, bench->client, bench->address);
 }
 
 static void bench_close(struct bench *bench)
