@@ -12,8 +12,8 @@
 #include "tests/sim/exhaust.h"
 #include "tests/sim/world.h"
 
-#define PENDING_MAX   1024u
-#define SOCKETS_MAX   256u
+#define PENDING_MAX   16384u
+#define SOCKETS_MAX   4096u
 #define FD_SIGNAL     3
 #define FD_LISTENER   4
 #define FD_SOCKET     1000
@@ -52,6 +52,12 @@ struct stream {
     u32 capacity;
 };
 
+/* A receive or a send that nothing has happened for: it is looked at again when something has. */
+struct parked {
+    struct pending receive;
+    struct pending send;
+};
+
 struct socket {
     bool used;
     bool accepted;
@@ -61,6 +67,7 @@ struct socket {
     bool shut;       /* by the server, both ways */
     struct stream in;
     struct stream out;
+    struct parked parked; /* op NULL: none */
 };
 
 struct kernel {
@@ -68,6 +75,7 @@ struct kernel {
     u32 pending_count;
     struct socket sockets[SOCKETS_MAX]; /* 0 is not used */
     u32 sockets_top;                    /* none above was ever used */
+    u32 waiting;                        /* sockets that are to be accepted, at most */
     bool listening;
     struct io io;
 };
@@ -94,10 +102,12 @@ void kernel_crash(void)
 {
     kernel->pending_count = 0;
     kernel->listening = false;
-    for (u32 i = 1; i < SOCKETS_MAX; i++) {
+    kernel->waiting = 0;
+    for (u32 i = 1; i <= kernel->sockets_top; i++) {
         struct socket *socket = &kernel->sockets[i];
         if (!socket->used) continue;
         socket->server_open = false;
+        socket->parked = (struct parked){0};
         if (world->may_lose) socket->out.used = 0; /* nobody is told what is gone already */
         if (chance(1, 2)) socket->out.used = (u32)chance_below((u64)socket->out.used + 1);
         if (!socket->client_open)
@@ -129,6 +139,42 @@ static u32 stream_take(struct stream *stream, void *data, u32 bytes)
     return bytes;
 }
 
+/* ---- Parked operations ---- */
+
+static bool parks(const struct pending *pending)
+{
+    return pending->kind == KIND_RECEIVE || pending->kind == KIND_SEND;
+}
+
+static struct pending *place_of(const struct pending *pending)
+{
+    struct parked *parked = &kernel->sockets[pending->fd - FD_SOCKET].parked;
+    return pending->kind == KIND_RECEIVE ? &parked->receive : &parked->send;
+}
+
+static void park(u32 at)
+{
+    struct pending *place = place_of(&kernel->pending[at]);
+    ASSERT(place->op == NULL);
+    *place = kernel->pending[at];
+    kernel->pending[at] = kernel->pending[--kernel->pending_count];
+}
+
+static void unpark(struct pending *place)
+{
+    if (place->op == NULL) return;
+    ASSERT(kernel->pending_count < PENDING_MAX);
+    kernel->pending[kernel->pending_count++] = *place;
+    place->op = NULL;
+}
+
+/* Something has happened to the socket. */
+static void stir(struct socket *socket)
+{
+    unpark(&socket->parked.receive);
+    unpark(&socket->parked.send);
+}
+
 /* ---- The clients' ends ---- */
 
 bool net_listening(void) { return kernel->listening; }
@@ -141,6 +187,7 @@ u32 net_connect(void)
         if (socket->used) continue;
         *socket = (struct socket){.used = true, .client_open = true, .server_open = true};
         kernel->sockets_top = max_u32(kernel->sockets_top, i);
+        kernel->waiting++;
         world->tally->connections++;
         return i;
     }
@@ -154,6 +201,7 @@ u32 net_write(u32 number, const void *data, u32 bytes)
     if (!socket->server_open) return 0;
     bytes = (u32)min_u64(bytes, sat_sub(1 << 20, socket->in.used));
     if (bytes > 0) stream_put(&socket->in, data, bytes);
+    stir(socket);
     return bytes;
 }
 
@@ -162,6 +210,7 @@ i32 net_read(u32 number, void *data, u32 bytes)
     struct socket *socket = &kernel->sockets[number];
     ASSERT(socket->used && socket->client_open);
     u32 got = stream_take(&socket->out, data, bytes);
+    if (got > 0) stir(socket);
     if (got > 0) return (i32)got;
     return socket->server_open && !socket->send_ended && !socket->shut ? 0 : -ECONNRESET;
 }
@@ -171,6 +220,7 @@ void net_cut(u32 number)
     struct socket *socket = &kernel->sockets[number];
     ASSERT(socket->used);
     socket->client_open = false;
+    stir(socket);
     if (!socket->server_open || (!socket->accepted && !kernel->listening)) socket_free(socket);
 }
 
@@ -286,12 +336,13 @@ static struct socket *socket_of(i32 fd)
 
 static struct socket *waiting_socket(u32 *number)
 {
-    for (u32 i = 1; i <= kernel->sockets_top; i++) {
+    for (u32 i = 1; kernel->waiting > 0 && i <= kernel->sockets_top; i++) {
         struct socket *socket = &kernel->sockets[i];
         if (!socket->used || socket->accepted || !socket->server_open) continue;
         *number = i;
         return socket;
     }
+    kernel->waiting = 0;
     return NULL;
 }
 
@@ -406,10 +457,20 @@ static i32 end(const struct pending *pending)
     return 0;
 }
 
+/* Thousands of connections wait for their clients: they are not asked each time. */
+static void park_all(void)
+{
+    for (u32 i = kernel->pending_count; i-- > 0;) {
+        const struct pending *pending = &kernel->pending[i];
+        if (pending->due_ns <= world->now_ns && parks(pending) && !ready(pending)) park(i);
+    }
+}
+
 /* Completes some of what is ready, in any order. */
 static u32 reap(void)
 {
     u32 total = 0;
+    park_all();
     for (u32 tries = 0; tries < REAP_MAX && kernel->pending_count > 0; tries++) {
         u32 first = (u32)chance_below(kernel->pending_count), at = U32_NONE;
         for (u32 i = 0; i < kernel->pending_count && at == U32_NONE; i++) {
@@ -432,7 +493,8 @@ static u32 reap(void)
 
 static u64 next_ns(void)
 {
-    u64 next = min_u64(min_u64(clients_next_ns(), store_next_ns()), exhaust_next_ns());
+    u64 next = min_u64(clients_next_ns(), crowd_next_ns());
+    next = min_u64(next, min_u64(store_next_ns(), exhaust_next_ns()));
     if (!world->healed) next = min_u64(next, world->next_fault_ns);
     for (u32 i = 0; i < kernel->pending_count; i++) {
         const struct pending *pending = &kernel->pending[i];
@@ -449,6 +511,7 @@ u32 io_run(struct io *io, bool wait)
         time_passes();
         faults_by_time();
         clients_run();
+        crowd_run();
         u32 done = reap() + store_step();
         if (done > 0 || !wait) return done;
         u64 next = next_ns();
@@ -493,7 +556,7 @@ i32 net_listen_unix(struct net_listener *listener, const char *path, char *error
 static void listener_end(void)
 {
     kernel->listening = false;
-    for (u32 i = 1; i < SOCKETS_MAX; i++) {
+    for (u32 i = 1; i <= kernel->sockets_top; i++) {
         struct socket *socket = &kernel->sockets[i];
         if (!socket->used || socket->accepted) continue;
         socket->server_open = false;
@@ -527,6 +590,7 @@ void net_shutdown_send(int fd)
 void net_shutdown(int fd)
 {
     socket_of(fd)->shut = true;
+    stir(socket_of(fd));
     clients_wake((u32)(fd - FD_SOCKET), world->now_ns);
 }
 
@@ -538,7 +602,7 @@ void net_refuse(int fd, const void *data, u32 bytes)
 
 /* ---- host.h ---- */
 
-u32 host_files_max(void) { return 4096; }
+u32 host_files_max(void) { return SOCKETS_MAX + 64; }
 u64 host_memory_bytes(void) { return (u64)1 << 30; }
 
 void *host_reserve(u64 bytes, char *error, u32 error_bytes)

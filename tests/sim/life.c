@@ -231,6 +231,7 @@ static void world_begin(u64 seed, const struct plan *plan, struct tally *tally, 
     kernel_create();
     oracle_create(&config);
     clients_create();
+    crowd_create();
 }
 
 static u64 world_end(void)
@@ -239,6 +240,7 @@ static u64 world_end(void)
     world->tally->seeds++;
     world->tally->simulated_ns += world->now_ns;
     world->tally->commands += oracle_commands();
+    crowd_destroy();
     clients_destroy();
     oracle_destroy();
     kernel_destroy();

@@ -164,6 +164,10 @@ void plan_draw(struct plan *plan)
     plan->workers = (u32)some_between(1, 6);
     plan->subscribers = (u32)some_between(0, 3);
     plan->others = (u32)some_between(0, 6);
+    if (chance(1, 12)) {
+        plan->crowd = (u32)some_between(50, chance(1, 3) ? 3000 : 500);
+        plan->duration_ns = some_between(10, 60) * SECOND_NS;
+    }
     plan->think_ns = max_u64(plan->duration_ns / some_between(50, 1500), MS_NS);
     plan->text_bytes = (u32)some_between(4, 200);
     if (chance(1, 4)) plan->text_bytes = (u32)some_between(1000, chance(1, 2) ? 36000 : 12000);
@@ -176,6 +180,8 @@ void plan_draw(struct plan *plan)
     plan->flush_bytes = some_between(1, 256) << 10;
     plan->flush_ms = (u32)some_between(10, 2000);
     plan->connections_max = plan->workers + plan->subscribers + (u32)some_between(0, 12);
+    plan->connections_max += plan->crowd - (u32)chance_below(plan->crowd / 8 + 1);
+    if (plan->crowd > 0) plan->crash_steps *= 200;
     plan->receive_window_bytes = some_between(4, 512) << 10;
     plan->disk_bytes = (u64)256 << 20;
     plan->power = chance(1, 4) ? POWER_WHOLE : POWER_CHANCE;

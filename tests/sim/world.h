@@ -79,6 +79,7 @@ struct plan {
     u32 workers;
     u32 subscribers;
     u32 others;
+    u32 crowd; /* connections that are silent, slow or stop in the middle of a frame */
     u64 think_ns;     /* between requests of a client, about */
     u32 text_bytes;   /* of a request at most, about */
     u64 crash_steps;  /* steps of I/O between crashes, about */
@@ -223,6 +224,12 @@ void clients_heal(void);
 void clients_lost(u64 events);
 bool clients_done(void); /* after healing: everything was answered, all events were seen */
 void clients_report(void);
+
+/* Thousands of connections (crowd.c). */
+void crowd_create(void);
+void crowd_destroy(void);
+u64 crowd_next_ns(void);
+void crowd_run(void);
 
 /* Called as time goes by (main.c): the seed's end. */
 void time_passes(void);
