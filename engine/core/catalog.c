@@ -175,7 +175,7 @@ static u32 parent_of(const struct state *state, u32 kind, u32 id)
 static bool kind_is_tree(u32 kind) { return kind == TKD_KIND_QUEUE || kind == TKD_KIND_CATEGORY; }
 
 /* Up from an entry nothing comes twice, no more than so many levels, and above a live entry all are live. */
-static bool path_valid(const struct state *state, u32 kind, u32 id)
+bool catalog_path_valid(const struct state *state, u32 kind, u32 id)
 {
     const struct entry *entry = catalog_entry_at(state, kind, id);
     u32 depth = 0;
@@ -189,7 +189,7 @@ static bool path_valid(const struct state *state, u32 kind, u32 id)
 static bool tree_valid(const struct state *state, u32 kind)
 {
     for (u32 id = 1; id <= catalog_last(state, kind); id++)
-        if (!path_valid(state, kind, id)) return false;
+        if (!catalog_path_valid(state, kind, id)) return false;
     return true;
 }
 
@@ -197,7 +197,7 @@ static bool tree_valid(const struct state *state, u32 kind)
 static enum tkd_status change_check_references(const struct state *state, const struct change *change)
 {
     const struct tkd_catalog_entry *request = &change->request;
-    if (kind_is_tree(change->kind) && !path_valid(state, change->kind, request->id)) return TKD_BAD_REFERENCE;
+    if (kind_is_tree(change->kind) && !catalog_path_valid(state, change->kind, request->id)) return TKD_BAD_REFERENCE;
     if (request->retired || change->kind == TKD_KIND_DESK) return TKD_OK;
     bool live = ids_live(state, TKD_KIND_SKILL, change->skills, request->skills_bytes) &&
                 ids_live(state, TKD_KIND_QUEUE, change->queues, request->queues_bytes) &&

@@ -99,6 +99,8 @@ struct state;
 void catalog_apply(struct state *state, const struct tkd_frame *frame, struct tkd_result *results);
 /* The entry if it exists and is not retired. */
 bool catalog_live(const struct state *state, u32 kind, u32 id);
+/* Up from the entry of a tree: no cycle, not too deep, and above a live entry all are live. */
+bool catalog_path_valid(const struct state *state, u32 kind, u32 id);
 /* Derived: names, membership, skills; after loading and after a change. */
 void catalog_derive(struct state *state);
 void catalog_loaded(struct state *state);

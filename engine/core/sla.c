@@ -198,19 +198,27 @@ static u64 archive_due_ms(const struct state *state, const struct ticket *ticket
     return ticket->state_since_ms + desk_row(state)->archive_after_ms;
 }
 
-static void ticket_retime(struct state *state, u32 row)
+static u64 ticket_next_ms(const struct state *state, const struct ticket *ticket)
 {
-    const struct ticket *ticket = ticket_row(state, row);
     struct measure reply = measure_first_reply(state, ticket), resolution = measure_resolution(state, ticket);
     u64 next_ms = min_u64(card_next_ms(&reply), card_next_ms(&resolution));
-    if (ticket_ended(ticket)) next_ms = min_u64(next_ms, archive_due_ms(state, ticket));
-    timer_set(state, ticket_timer(row), next_ms);
+    return ticket_ended(ticket) ? min_u64(next_ms, archive_due_ms(state, ticket)) : next_ms;
+}
+
+static void ticket_retime(struct state *state, u32 row)
+{
+    timer_set(state, ticket_timer(row), ticket_next_ms(state, ticket_row(state, row)));
+}
+
+static u64 task_next_ms(const struct state *state, u32 row)
+{
+    struct measure step = measure_step(state, task_row(state, row));
+    return card_next_ms(&step);
 }
 
 static void task_retime(struct state *state, u32 row)
 {
-    struct measure step = measure_step(state, task_row(state, row));
-    timer_set(state, task_timer(state, row), card_next_ms(&step));
+    timer_set(state, task_timer(state, row), task_next_ms(state, row));
 }
 
 static void step_settle(struct state *state, u32 row, const struct ticket *ticket)
@@ -281,13 +289,18 @@ void sla_fire_task(struct state *state, u32 row)
     task_retime(state, row);
 }
 
-void sla_loaded(struct state *state)
+bool sla_loaded(struct state *state)
 {
     const struct table *tickets = &state->tables[TABLE_TICKET];
     u64 sweep_row = desk_row(state)->sweep_row;
     for (u32 row = 1; row <= tickets->row_last; row++) {
         if (!table_used(tickets, row) || (sweep_row != 0 && row >= sweep_row)) continue;
+        const struct ticket *ticket = ticket_row(state, row);
+        u64 next_ms = ticket_next_ms(state, ticket);
+        if (ticket->task != 0) next_ms = min_u64(next_ms, task_next_ms(state, ticket->task));
+        if (next_ms < state->time_ms) return false;
         ticket_retime(state, row);
-        if (ticket_row(state, row)->task != 0) task_retime(state, ticket_row(state, row)->task);
+        if (ticket->task != 0) task_retime(state, ticket->task);
     }
+    return true;
 }

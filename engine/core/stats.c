@@ -51,6 +51,17 @@ static u32 stats_current(struct state *state, u32 dimension, u32 member)
     return row;
 }
 
+bool stats_spare(const struct state *state)
+{
+    u32 found = 0;
+    const struct table *table = &state->tables[TABLE_STATS];
+    for (u32 row = 1; row <= table->row_last; row++) {
+        const struct stats *stats = stats_row(state, row);
+        found += stats->key != 0 && stats->key == stats_key(stats_dimension(stats), 0, 0);
+    }
+    return found == STATS_DIMENSIONS - 1;
+}
+
 void stats_begin(struct state *state)
 {
     for (u32 dimension = 1; dimension < STATS_DIMENSIONS; dimension++)

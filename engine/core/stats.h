@@ -35,6 +35,8 @@ void stats_add(const struct stats_rows *rows, enum stats_counter counter, u64 am
 void stats_count(struct state *state, const struct ticket *ticket, enum stats_counter counter, u64 amount);
 /* A new desk: the spare rows, one a dimension, that take what finds no row of its own. Member 0; in no report. */
 void stats_begin(struct state *state);
+/* Loading: are they all there? */
+bool stats_spare(const struct state *state);
 /* After loading: derives the index. */
 void stats_loaded(struct state *state);
 

@@ -16,7 +16,6 @@ enum ticket_flag {
     TICKET_SOLVED_ONCE = 4,
     TICKET_REOPENED_ONCE = 8,
     TICKET_REPLIED = 16,      /* the first-reply clock has stopped for good */
-    TICKET_HAS_KEY = 32,
 };
 
 /* Time on a clock: what it has run before, and since when it runs (0 = it stands). */

@@ -175,6 +175,13 @@ Test(state, rows_that_do_not_fit_together_are_refused)
         {TABLE_TICKET, offsetof(struct ticket, customer), 2, 4, "a ticket's customer"},
         {TABLE_TICKET, offsetof(struct ticket, queue), 99, 2, "a ticket's queue"},
         {TABLE_KEY, 0, 5, 8, "external key"},
+        {TABLE_TICKET, offsetof(struct ticket, agent), 99, 4, "a ticket's agent, table 18 row 1"},
+        {TABLE_TICKET, offsetof(struct ticket, priority), TKD_PRIORITY_END, 1, "a ticket's numbers"},
+        {TABLE_TASK, offsetof(struct task, queue), 2, 2, "a task's ticket"},
+        {TABLE_QUEUE, offsetof(struct queue, parent), 1, 4, "a queue's parent"},
+        {TABLE_CUSTOMER, offsetof(struct customer, tier), 9, 4, "a customer's tier"},
+        {TABLE_DESK, offsetof(struct desk, by_state) + 8 * TKD_STATE_NEW, 0, 8, "the desk's counters"},
+        {TABLE_STATS, 0, 1, 8, "a counter's key"},
     };
     for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
         cr_assert_not(loads(rig, wrong[i].table, 1, wrong[i].offset, wrong[i].value, wrong[i].bytes, error), "%u", i);
