@@ -381,7 +381,7 @@ static void forget(void)
     for (u32 i = 0; i < CLIENTS; i++) client_free(&world.clients[i]);
     free(world.events);
     free(world.tickets);
-    REQUIRE(system("rm -rf desk socket") == 0, "%s/desk cannot be removed", directory);
+    REQUIRE(system("rm -rf desk socket inspect.log") == 0, "%s/desk cannot be removed", directory);
 }
 
 static u64 kills(void)
