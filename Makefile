@@ -176,7 +176,7 @@ $(BUILD)/test/model/%: $(BUILD)/test/model/%.o $(LIB)/libminimal.a
 SIM := $(BIN)/ticketsim
 SIM_STORE := $(call sources,engine/port/store_lmdb.c engine/port/lmdb_rows.c engine/port/lmdb_events.c)
 SIM_SOURCES := $(filter-out engine/port/% engine/edge/main.c engine/base/log.c,$(ENGINE)) $(SIM_STORE) \
-    $(call sources,tests/sim/*.c)
+    $(call sources,tests/sim/*.c tests/naive/*.c)
 SIM_WRAPPED := malloc calloc realloc free strdup posix_memalign state_apply state_query mdb_env_open mdb_env_copy2 \
     open close pread pwrite write writev lseek fdatasync fsync fcntl fstatfs fstatvfs __fxstat mmap munmap
 

@@ -119,63 +119,80 @@ static bool same_tickets(struct question *question)
 
 /* ---- Queues and agents ---- */
 
-static struct tkd_queue_row queue_row(const struct naive *desk, const struct naive_entry *queue)
+/* Counted for all queues and agents in one walk over the tickets, for it is done after every command. */
+struct gauges {
+    struct tkd_queue_row queues[QUEUES_MAX + 1];
+    struct tkd_agent_row agents[AGENTS_MAX + 1];
+};
+
+static struct gauges *count_gauges(const struct naive *desk)
 {
-    u32 id = queue->head.id;
-    struct tkd_queue_row row = {.id = id, .waiting = naive_waiting(desk, id), .name_bytes = queue->name.bytes};
+    static struct gauges gauges;
+    const struct naive_entries *queues = &desk->catalog.kinds[TKD_KIND_QUEUE];
+    const struct naive_entries *agents = &desk->catalog.kinds[TKD_KIND_AGENT];
+    for (u32 i = 0; i < queues->count; i++)
+        gauges.queues[queues->at[i]->head.id] = (struct tkd_queue_row){.id = queues->at[i]->head.id};
+    for (u32 i = 0; i < agents->count; i++)
+        gauges.agents[agents->at[i]->head.id] = (struct tkd_agent_row){.id = agents->at[i]->head.id};
     for (u64 i = 1; i <= desk->rows.count; i++) {
         const struct naive_ticket *ticket = naive_row(desk, i);
-        if (ticket == NULL || !ticket->open || ticket->queue != id) continue;
-        row.assigned += ticket->holder != 0;
-        row.suspended += ticket->holder == 0 && !naive_active(ticket);
-        if (naive_waits(desk, ticket) && (row.oldest_ms == 0 || ticket->entered_ms < row.oldest_ms))
-            row.oldest_ms = ticket->entered_ms;
+        if (ticket == NULL || !ticket->open) continue;
+        struct tkd_queue_row *queue = &gauges.queues[ticket->queue];
+        struct tkd_agent_row *agent = &gauges.agents[ticket->holder];
+        bool active = naive_active(ticket);
+        agent->held++;
+        agent->load += active;
+        queue->assigned += ticket->holder != 0;
+        queue->waiting += ticket->holder == 0 && active;
+        queue->suspended += ticket->holder == 0 && !active;
+        if (naive_waits(desk, ticket) && (queue->oldest_ms == 0 || ticket->entered_ms < queue->oldest_ms))
+            queue->oldest_ms = ticket->entered_ms;
     }
-    const struct naive_entries *agents = &desk->catalog.kinds[TKD_KIND_AGENT];
-    for (u32 i = 0; i < agents->count; i++) {
-        u32 agent = agents->at[i]->head.id;
-        row.members += naive_serves(desk, agent, id);
-        row.present += naive_serves(desk, agent, id) && naive_present(desk, agent);
-    }
-    return row;
+    return &gauges;
 }
 
-static bool same_queues(struct question *question)
+static bool same_queues(struct question *question, struct gauges *gauges)
 {
-    const struct naive_entries *queues = &question->desk->catalog.kinds[TKD_KIND_QUEUE];
+    const struct naive *desk = question->desk;
+    const struct naive_entries *queues = &desk->catalog.kinds[TKD_KIND_QUEUE];
+    const struct naive_entries *agents = &desk->catalog.kinds[TKD_KIND_AGENT];
     ask(question, TKD_OP_QUEUE_LIST, &(struct tkd_entity_list){.from = 0}, sizeof(struct tkd_entity_list), 0);
     for (u32 i = 0; i < queues->count; i++) {
         if (queues->at[i]->head.retired) continue;
-        struct tkd_queue_row row = queue_row(question->desk, queues->at[i]);
-        if (!same_row(question, &row, sizeof row, &queues->at[i]->name, 1, "queue", row.id)) return false;
+        struct tkd_queue_row *row = &gauges->queues[queues->at[i]->head.id];
+        for (u32 j = 0; j < agents->count; j++) {
+            u32 agent = agents->at[j]->head.id;
+            bool serves = naive_serves(desk, agent, row->id);
+            row->members += serves;
+            row->present += serves && naive_present(desk, agent);
+        }
+        row->name_bytes = queues->at[i]->name.bytes;
+        if (!same_row(question, row, sizeof *row, &queues->at[i]->name, 1, "queue", row->id)) return false;
     }
     return question->rows_count == 0 || differ(question->difference, "a queue too many");
 }
 
-static struct tkd_agent_row agent_row(const struct naive *desk, const struct naive_entry *agent)
-{
-    u32 id = agent->head.id;
-    struct tkd_agent_row row = {.id = id,
-                                .presence = desk->seats[id].presence,
-                                .load = naive_load(desk, id),
-                                .capacity = agent->head.capacity,
-                                .last_assigned_ms = desk->seats[id].last_assigned_ms,
-                                .name_bytes = agent->name.bytes};
-    for (u64 i = 1; i <= desk->rows.count; i++)
-        row.held += naive_row(desk, i) != NULL && naive_row(desk, i)->holder == id;
-    return row;
-}
-
-static bool same_agents(struct question *question)
+static bool same_agents(struct question *question, struct gauges *gauges)
 {
     const struct naive_entries *agents = &question->desk->catalog.kinds[TKD_KIND_AGENT];
     ask(question, TKD_OP_AGENT_LIST, &(struct tkd_entity_list){.from = 0}, sizeof(struct tkd_entity_list), 0);
     for (u32 i = 0; i < agents->count; i++) {
-        if (agents->at[i]->head.retired) continue;
-        struct tkd_agent_row row = agent_row(question->desk, agents->at[i]);
-        if (!same_row(question, &row, sizeof row, &agents->at[i]->name, 1, "agent", row.id)) return false;
+        const struct naive_entry *agent = agents->at[i];
+        if (agent->head.retired) continue;
+        struct tkd_agent_row *row = &gauges->agents[agent->head.id];
+        row->presence = question->desk->seats[row->id].presence;
+        row->capacity = agent->head.capacity;
+        row->last_assigned_ms = question->desk->seats[row->id].last_assigned_ms;
+        row->name_bytes = agent->name.bytes;
+        if (!same_row(question, row, sizeof *row, &agent->name, 1, "agent", row->id)) return false;
     }
     return question->rows_count == 0 || differ(question->difference, "an agent too many");
+}
+
+static bool same_gauges(struct question *question)
+{
+    struct gauges *gauges = count_gauges(question->desk);
+    return same_agents(question, gauges) && same_queues(question, gauges);
 }
 
 /* Whoever waits, one after another. */
@@ -354,12 +371,12 @@ bool naive_same_step(const struct naive *desk, const struct state *state, const 
         u64 ticket = remembered((void *)desk, seq)->ticket;
         if (ticket != 0 && !same_ticket(question, ticket)) return false;
     }
-    return same_agents(question) && same_queues(question);
+    return same_gauges(question);
 }
 
 bool naive_same_desk(const struct naive *desk, const struct state *state, struct naive_difference *difference)
 {
     struct question *question = question_of(desk, state, difference);
-    return same_tickets(question) && same_agents(question) && same_queues(question) && same_lines(question) &&
+    return same_tickets(question) && same_gauges(question) && same_lines(question) &&
            same_customers(question) && same_sessions(question) && same_reports(question);
 }

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "core/frame.h"
 #include "durable/wal.h"
+#include "tests/naive/compare.h"
 #include "tests/sim/world.h"
 
 #define SYNC_SLACK_NS SECOND_NS /* what a sync may take, and getting to it */
@@ -58,6 +59,8 @@ struct oracle {
     struct state_config config;
     bool has_shadow;
     struct state *shadow;
+    struct naive *naive; /* runs beside the shadow */
+    bool comparing;      /* it is the oracle who asks */
     void *memory;
     u64 memory_bytes;
     struct tkd_result results[TKD_RECORDS_MAX];
@@ -69,12 +72,14 @@ void oracle_create(const struct state_config *config)
     oracle = world_alloc(sizeof *oracle);
     oracle->config = *config;
     oracle->sent = world_alloc(SENT_MAX * sizeof *oracle->sent);
+    oracle->naive = naive_create((struct naive_memory){.alloc = world_alloc, .free = world_free});
 }
 
 void oracle_destroy(void)
 {
     for (u64 i = 0; i < oracle->count; i++) world_free(oracle->entries[i].frame);
     world_free(oracle->entries);
+    naive_destroy(oracle->naive);
     world_free(oracle->sent);
     world_free(oracle->event_hashes);
     world_free(oracle->seen_hashes);
@@ -242,6 +247,7 @@ u32 __wrap_state_query(const struct state *state, u32 op, const void *record, u6
                        u64 *cursor, enum tkd_status *status)
 {
     u32 bytes = __real_state_query(state, op, record, now_ms, events, rows, rows_bytes_max, count, cursor, status);
+    if (oracle->comparing) return bytes;
     u64 hash;
     struct shown *shown = shown_slot(rows, bytes, &hash);
     if (shown->rows_hash != hash) *shown = (struct shown){.rows_hash = hash, .op = state_op(state)};
@@ -280,6 +286,19 @@ static void shadow_create(u64 secret)
     oracle->has_shadow = true;
 }
 
+static void naive_step(const struct command *command, u32 results_bytes)
+{
+    struct naive_difference difference;
+    const struct tkd_result *kept;
+    if (naive_admit(oracle->naive, command->frame, &kept) != TKD_OK)
+        violation("op %llu: the naive desk would not have taken it", (unsigned long long)command->op);
+    naive_apply(oracle->naive, command);
+    oracle->comparing = true;
+    if (!naive_same_step(oracle->naive, oracle->shadow, oracle->results, results_bytes, &difference))
+        violation("op %llu, against the naive desk: %s", (unsigned long long)command->op, difference.text);
+    oracle->comparing = false;
+}
+
 static void shadow_apply(u64 op)
 {
     const struct entry *entry = &oracle->entries[op - 1];
@@ -298,6 +317,7 @@ static void shadow_apply(u64 op)
         violation("op %llu: another answer from scratch", (unsigned long long)op);
     if (entry->digest_shown != 0 && entry->digest_shown != state_digest(shadow, true))
         violation("op %llu: a client was shown another desk", (unsigned long long)op);
+    naive_step(&command, bytes);
     for (u64 seq = first; seq < log->seq_next; seq++) event_raised(event_at(log, seq));
     event_stored(log, log->seq_next - 1);
 }
@@ -374,6 +394,11 @@ void oracle_recovered(const struct recovery *recovery)
         violation("the recovered desk at op %llu is not the one that a replay from scratch gives",
                   (unsigned long long)op);
     world->tally->digests++;
+    struct naive_difference difference;
+    oracle->comparing = true;
+    if (!naive_same_desk(oracle->naive, recovery->state, &difference))
+        violation("op %llu, recovered, against the naive desk: %s", (unsigned long long)op, difference.text);
+    oracle->comparing = false;
     state_validate(recovery->state);
     state_validate(oracle->shadow);
     if (!timers_equal(recovery->state, oracle->shadow))
