@@ -218,13 +218,13 @@ static void bits_of_ids(u64 *bits, u32 words, const u8 *ids, u32 bytes)
     }
 }
 
-/* The set of a record's skills. They are checked afterwards: unknown ones make the whole apply fail. */
+/* The set of a record's skills, U32_NONE: there is no room for it. They are checked afterwards: unknown ones make
+ * the whole apply fail. */
 static u32 set_of(struct state *state, const struct change *change)
 {
     u64 skills[SKILL_WORDS];
     bits_of_ids(skills, SKILL_WORDS, change->skills, change->request.skills_bytes);
-    u32 set = skill_set_intern(state, skills);
-    return set == U32_NONE ? 0 : set;
+    return skill_set_intern(state, skills);
 }
 
 static void queue_write(struct state *state, const struct change *change)
@@ -405,6 +405,8 @@ static u32 apply_rows(struct state *state, const struct tkd_frame *frame, struct
         *status = expected != 0 && expected != desk_row(state)->catalog_version ? TKD_VERSION_CONFLICT
                                                                                     : change_check(state, &change);
         if (*status == TKD_OK && (u64)(undo->end - undo->at) < 4096) *status = TKD_CATALOG_FULL;
+        if (*status == TKD_OK && kind_is_tree(change.kind) && set_of(state, &change) == U32_NONE)
+            *status = TKD_CATALOG_FULL;
         if (*status != TKD_OK) return i;
         undo_save(state, undo, &change);
         change_write(state, &change);

@@ -182,6 +182,9 @@ static u32 apply_all(struct naive *desk, struct naive_catalog *catalog, const st
     for (i = 0; i < frame->count; i++, record = record_next(record)) {
         entries[i] = entry_of(desk, record);
         *status = check_value(catalog, record->kind, entries[i]);
+        bool needs = record->kind == TKD_KIND_QUEUE || record->kind == TKD_KIND_CATEGORY;
+        if (*status == TKD_OK && needs && !naive_set_fits(desk, naive_skills_of(entries[i]->skills)))
+            *status = TKD_CATALOG_FULL;
         if (*status != TKD_OK) return i;
         bool replaced = put(catalog, record->kind, entries[i]);
         *sweep |= record->kind == TKD_KIND_POLICY || record->kind == TKD_KIND_DESK ||
@@ -232,11 +235,14 @@ void naive_catalog_apply(struct naive *desk, const struct tkd_frame *frame)
     const struct naive_entry **entries = naive_alloc(desk, frame->count * sizeof *entries);
     enum tkd_status status;
     bool sweep = false;
+    u64 sets = desk->sets.count;
     u32 refused = apply_all(desk, &copy, frame, entries, &status, &sweep);
     bool done = refused == frame->count;
     if (done) {
         desk->catalog = copy;
         applied(desk, frame, sweep);
+    } else {
+        desk->sets.count = sets;
     }
     const struct tkd_prefix *record = frame_first(frame);
     for (u32 i = 0; i < frame->count; i++, record = record_next(record)) {

@@ -1,6 +1,8 @@
 #include "tests/naive/desk.h"
 
 #define BLOCK_BYTES (1u << 20)
+#define ROW_BUDGET_BYTES 440u   /* of the budget, for a row of most tables */
+#define LABEL_BUDGET_BYTES 220u
 #define REFUSED(status) ((status) != TKD_OK && (status) != TKD_EXISTS && (status) != TKD_UNCHANGED)
 
 struct naive_block {
@@ -62,11 +64,12 @@ bool naive_listed(struct naive_ids ids, u32 id)
     return false;
 }
 
-struct naive *naive_create(struct naive_memory memory)
+struct naive *naive_create(struct naive_memory memory, u64 memory_bytes)
 {
     struct naive *desk = memory.alloc(sizeof *desk);
     ASSERT(desk != NULL);
     desk->memory = memory;
+    desk->memory_bytes = memory_bytes;
     desk->time_ms = 1; /* 0 would read as "never" */
     desk->catalog.version = 1;
     desk->catalog.archive_after_ms = ARCHIVE_AFTER_MS;
@@ -110,6 +113,35 @@ struct tkd_event *naive_raise(struct naive *desk, u32 kind, struct naive_ticket 
 
 /* ---- Commands ---- */
 
+u64 naive_rows(const struct naive *desk, u32 bytes)
+{
+    return max_u64(min_u64(desk->memory_bytes / bytes, (u64)1 << 30), ROWS_MIN);
+}
+
+/* Creates need room for everything that they might make; updates for tags, and for tasks after a reopen. */
+static bool has_room(const struct naive *desk, const struct tkd_frame *frame)
+{
+    u64 tickets = 0, keys = 0, tasks = 0, labels = 0, most = naive_rows(desk, ROW_BUDGET_BYTES), count = frame->count;
+    for (u64 row = 1; row <= desk->rows.count; row++) {
+        const struct naive_ticket *ticket = naive_row(desk, row);
+        if (ticket == NULL) continue;
+        tickets++;
+        keys += ticket->key.bytes != 0;
+        tasks += ticket->open;
+        labels += ticket->tags_count;
+    }
+    if (frame->op == TKD_OP_TICKET_CREATE)
+        return desk->customers.count + count <= most && tickets + count <= most && keys + count <= most &&
+               tasks + count <= most;
+    if (frame->op != TKD_OP_TICKET_UPDATE) return true;
+    const struct tkd_prefix *record = frame_first(frame);
+    for (u32 i = 0; i < frame->count; i++, record = record_next(record)) {
+        labels += record->kind == TKD_VERB_TAG;
+        tasks += record->kind == TKD_VERB_REOPEN || record->kind == TKD_VERB_MESSAGE;
+    }
+    return labels <= naive_rows(desk, LABEL_BUDGET_BYTES) && tasks <= most;
+}
+
 enum tkd_status naive_admit(const struct naive *desk, const struct tkd_frame *frame, const struct tkd_result **reply)
 {
     if (frame->time_ms > TIME_MS_MAX) return TKD_BAD_TIME;
@@ -117,7 +149,9 @@ enum tkd_status naive_admit(const struct naive *desk, const struct tkd_frame *fr
         enum tkd_status status = naive_session_admit(desk, frame, reply);
         if (status != TKD_OK) return status;
     }
-    return desk->sweep_row != 0 && frame->op != TKD_OP_PULSE ? TKD_BUSY : TKD_OK;
+    if (desk->sweep_row != 0 && frame->op != TKD_OP_PULSE) return TKD_BUSY;
+    if (!has_room(desk, frame)) return TKD_DESK_FULL;
+    return frame->session == 0 || naive_session_room(desk, frame) ? TKD_OK : TKD_WINDOW_FULL;
 }
 
 u64 naive_due(const struct naive *desk)

@@ -86,6 +86,7 @@ struct naive_ticket {
     u32 agent;  /* the holder; when it is ended or was reopened: who had it last */
     u16 queue, category, channel, policy, stations, reopens, urges;
     u8 state, priority;
+    struct naive_skills needs; /* of the task */
     bool paused, no_routing, replied, solved, open; /* open: it has a task */
     u64 entered_ms, assigned_ms;                    /* of the task */
     struct naive_clock first_reply, resolution, step;
@@ -141,6 +142,9 @@ struct naive {
     struct naive_list customers; /* struct naive_customer *, by id - 1 */
     struct naive_list events;    /* const struct tkd_event *, by seq - 1 */
     struct naive_list facts;     /* struct naive_fact */
+    struct naive_list sets;      /* struct naive_skills: every one that was ever needed, as far as there is room */
+    struct naive_list tag_names; /* struct naive_text: the same of tags */
+    u64 memory_bytes;            /* the budget */
     u64 sessions_made, assignments;
     u64 sweep_row; /* tickets from this row on are brought in line with a changed catalog; 0 = none */
     u32 budget;    /* assignments left to one command */
@@ -150,9 +154,9 @@ struct naive {
     u64 first_event;            /* the last command's first */
 };
 
-struct naive *naive_create(struct naive_memory memory);
+struct naive *naive_create(struct naive_memory memory, u64 memory_bytes);
 void naive_destroy(struct naive *desk);
-/* What admission answers, room in memory apart; EXISTS: the kept results in *reply. */
+/* What admission answers, room in the event ring apart; EXISTS: the kept results in *reply. */
 enum tkd_status naive_admit(const struct naive *desk, const struct tkd_frame *frame, const struct tkd_result **reply);
 /* Results and events are in the desk then. Stops the test when the command should not have come now. */
 void naive_apply(struct naive *desk, const struct command *command);
@@ -163,6 +167,7 @@ u64 naive_due(const struct naive *desk);
 
 void *naive_alloc(struct naive *desk, u64 bytes);
 const void *naive_copy(struct naive *desk, const void *data, u64 bytes);
+u64 naive_rows(const struct naive *desk, u32 bytes); /* of a table: how many the budget gives */
 /* A new place at the end of the list. */
 void *naive_append(struct naive *desk, struct naive_list *list, u64 item_bytes);
 struct naive_text naive_text(struct naive *desk, const char *at, u32 bytes);
@@ -201,7 +206,11 @@ bool naive_eligible(const struct naive *desk, u32 agent, const struct naive_tick
 bool naive_present(const struct naive *desk, u32 agent);
 u32 naive_load(const struct naive *desk, u32 agent);
 u32 naive_waiting(const struct naive *desk, u32 queue); /* tasks without an agent, in line or not */
-struct naive_skills naive_needs(const struct naive *desk, const struct naive_ticket *ticket);
+struct naive_skills naive_skills_of(struct naive_ids ids);
+/* Is there room for this set of skills? It is one of the desk's then. */
+bool naive_set_fits(struct naive *desk, struct naive_skills set);
+/* What the ticket's task needs from now on. */
+void naive_needs(struct naive *desk, struct naive_ticket *ticket);
 bool naive_owes_work(const struct naive *desk); /* some agent is still to be given work */
 void naive_route(struct naive *desk, struct naive_ticket *ticket, u32 not_agent);
 bool naive_goes_first(const struct naive *desk, u32 agent, const struct naive_ticket *ticket);
@@ -231,6 +240,7 @@ u64 naive_fire(struct naive *desk, u64 until_ms);
 /* Sessions. */
 enum tkd_status naive_session_admit(const struct naive *desk, const struct tkd_frame *frame,
                                     const struct tkd_result **reply);
+bool naive_session_room(const struct naive *desk, const struct tkd_frame *frame);
 void naive_session_keep(struct naive *desk, const struct tkd_frame *frame);
 void naive_register(struct naive *desk, const struct tkd_prefix *record, struct tkd_result *result);
 void naive_unregister(struct naive *desk, const struct tkd_prefix *record, struct tkd_result *result);

@@ -31,22 +31,50 @@ static void needs_add(struct naive_skills *needs, struct naive_ids skills)
     }
 }
 
-/* Those of queue, category and ticket. */
-struct naive_skills naive_needs(const struct naive *desk, const struct naive_ticket *ticket)
+struct naive_skills naive_skills_of(struct naive_ids ids)
 {
-    struct naive_skills needs = {{0}};
-    needs_add(&needs, naive_entry(desk, TKD_KIND_QUEUE, ticket->queue)->skills);
-    if (ticket->category != 0) needs_add(&needs, naive_entry(desk, TKD_KIND_CATEGORY, ticket->category)->skills);
-    needs_add(&needs, ticket->skills);
-    return needs;
+    struct naive_skills skills = {{0}};
+    needs_add(&skills, ids);
+    return skills;
+}
+
+static bool same_skills(const struct naive_skills *a, const struct naive_skills *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+bool naive_set_fits(struct naive *desk, struct naive_skills set)
+{
+    static const struct naive_skills none;
+    struct naive_skills *sets = desk->sets.at;
+    if (same_skills(&set, &none)) return true;
+    for (u64 i = 0; i < desk->sets.count; i++)
+        if (same_skills(&sets[i], &set)) return true;
+    if (desk->sets.count == SKILL_SETS_MAX) return false;
+    *(struct naive_skills *)naive_append(desk, &desk->sets, sizeof set) = set;
+    return true;
+}
+
+/* Those of queue and category, and those of the ticket, as far as there is room for another set. */
+void naive_needs(struct naive *desk, struct naive_ticket *ticket)
+{
+    struct naive_skills parts[2] = {{{0}}};
+    if (ticket->category != 0)
+        parts[0] = naive_skills_of(naive_entry(desk, TKD_KIND_CATEGORY, ticket->category)->skills);
+    parts[1] = naive_skills_of(ticket->skills);
+    ticket->needs = naive_skills_of(naive_entry(desk, TKD_KIND_QUEUE, ticket->queue)->skills);
+    for (u32 part = 0; part < 2; part++) {
+        struct naive_skills both = ticket->needs;
+        for (u32 i = 0; i < SKILL_WORDS; i++) both.bits[i] |= parts[part].bits[i];
+        if (naive_set_fits(desk, both)) ticket->needs = both;
+    }
 }
 
 static bool skilled(const struct naive *desk, u32 agent, const struct naive_ticket *ticket)
 {
-    struct naive_skills needs = naive_needs(desk, ticket), has = {{0}};
-    needs_add(&has, naive_entry(desk, TKD_KIND_AGENT, agent)->skills);
+    struct naive_skills has = naive_skills_of(naive_entry(desk, TKD_KIND_AGENT, agent)->skills);
     for (u32 i = 0; i < SKILL_WORDS; i++)
-        if (needs.bits[i] & ~has.bits[i]) return false;
+        if (ticket->needs.bits[i] & ~has.bits[i]) return false;
     return true;
 }
 

@@ -33,6 +33,32 @@ enum tkd_status naive_session_admit(const struct naive *desk, const struct tkd_f
     return frame->seq - unanswered_from < session->window ? TKD_OK : TKD_WINDOW_FULL;
 }
 
+#define REPLY_BUDGET_BYTES 16384u
+#define PART_RESULTS 15u /* results are kept in pieces */
+
+static u64 parts_of(u64 count) { return (count + PART_RESULTS - 1) / PART_RESULTS; }
+
+/* Pieces that hold the session's answers from `seq` on. */
+static u64 parts_from(const struct naive_session *session, u64 seq)
+{
+    u64 parts = 0;
+    for (seq = max_u64(seq, session->ack_below); session->id != 0 && seq < session->next_seq; seq++)
+        parts += parts_of(session->kept[seq % SESSION_WINDOW_MAX].frame->count);
+    return parts;
+}
+
+/* Is there room to keep the results, and within the session's own share? */
+bool naive_session_room(const struct naive *desk, const struct tkd_frame *frame)
+{
+    const struct naive_session *session = session_of((struct naive *)desk, frame->session);
+    u64 rows = naive_rows(desk, REPLY_BUDGET_BYTES), share = max_u64(rows / 16, 2 * parts_of(TKD_RECORDS_MAX));
+    u64 need = parts_of(frame->count) + parts_from(session, min_u64(frame->ack_below, session->next_seq));
+    u64 others = 0;
+    for (u32 row = 1; row <= SESSIONS_MAX; row++)
+        if (&desk->sessions[row] != session) others += parts_from(&desk->sessions[row], 0);
+    return need <= share && need + others <= rows;
+}
+
 void naive_session_keep(struct naive *desk, const struct tkd_frame *frame)
 {
     struct naive_session *session = session_of(desk, frame->session);

@@ -242,6 +242,7 @@ u64 naive_fire(struct naive *desk, u64 until_ms)
 /* After a change of the catalog. */
 void naive_sweep(struct naive *desk, struct naive_ticket *ticket)
 {
+    if (ticket->open) naive_needs(desk, ticket);
     naive_settle_clocks(desk, ticket);
     if (archive_due_ms(desk, ticket) <= desk->now_ms) naive_ticket_archive(desk, ticket);
 }

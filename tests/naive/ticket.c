@@ -70,6 +70,7 @@ static void enter(struct naive *desk, struct naive_ticket *ticket)
     ticket->entered_ms = desk->now_ms;
     ticket->assigned_ms = 0;
     ticket->step = (struct naive_clock){0};
+    naive_needs(desk, ticket);
 }
 
 static void set_state(struct naive *desk, struct naive_ticket *ticket, u32 to)
@@ -122,9 +123,9 @@ struct place {
     bool active, waits;
 };
 
-static struct place place_of(const struct naive *desk, const struct naive_ticket *ticket)
+static struct place place_of(const struct naive_ticket *ticket)
 {
-    return (struct place){.needs = naive_needs(desk, ticket),
+    return (struct place){.needs = ticket->needs,
                           .holder = ticket->open ? ticket->holder : 0,
                           .priority = ticket->priority,
                           .station = ticket->open ? ticket->stations : 0,
@@ -136,7 +137,7 @@ static struct place place_of(const struct naive *desk, const struct naive_ticket
  * agent already goes first: when the agent itself released the ticket always, else by the order of the line. */
 static void settle(struct naive *desk, struct naive_ticket *ticket, const struct place *was, u32 released_by)
 {
-    struct place is = place_of(desk, ticket);
+    struct place is = place_of(ticket);
     bool other_needs = memcmp(&was->needs, &is.needs, sizeof is.needs) != 0;
     bool moved = was->station != is.station ||
                  (!ticket->no_routing && (was->priority != is.priority || other_needs));
@@ -244,12 +245,13 @@ void naive_ticket_create(struct naive *desk, const struct tkd_prefix *record, st
     struct naive_ids skills = {.at = (const u8 *)at, .count = request.skills_bytes / 2};
     for (u32 i = 0; i < skills.count; i++)
         if (naive_live(desk, TKD_KIND_SKILL, naive_id(skills, i)) == NULL) result->status = TKD_UNKNOWN_SKILL;
+    if (result->status == TKD_OK && !naive_set_fits(desk, naive_skills_of(skills))) result->status = TKD_CATALOG_FULL;
     if (result->status != TKD_OK) return;
     struct naive_ticket *ticket = make(desk, &request, texts);
     ticket->customer = request.customer;
     if (ticket->customer == 0) ticket->customer = naive_customer_of(desk, request.channel, address.at, address.bytes);
     if (ticket->customer == 0) ticket->customer = naive_customer_make(desk, request.channel, address);
-    struct place nowhere = {.needs = naive_needs(desk, ticket)};
+    struct place nowhere = {.station = 0};
     raise_created(desk, ticket, &request);
     enter(desk, ticket);
     naive_fact(desk, ticket, NAIVE_entered, 1);
@@ -358,6 +360,7 @@ static enum tkd_status set_category(struct naive *desk, struct update *update, s
     struct tkd_event *event = raise(desk, update, ticket, TKD_EVENT_CATEGORY);
     event->a = ticket->category;
     event->b = ticket->category = to;
+    if (ticket->open) naive_needs(desk, ticket);
     naive_retarget(desk, ticket);
     return TKD_OK;
 }
@@ -369,6 +372,17 @@ static u32 tag_place(const struct naive_ticket *ticket, struct naive_text tag)
     return at;
 }
 
+/* Names of tags are never forgotten. */
+static bool name_fits(struct naive *desk, struct naive_text tag)
+{
+    struct naive_text *names = desk->tag_names.at;
+    for (u64 i = 0; i < desk->tag_names.count; i++)
+        if (naive_same(names[i], tag.at, tag.bytes)) return true;
+    if (desk->tag_names.count == TAGS_MAX) return false;
+    *(struct naive_text *)naive_append(desk, &desk->tag_names, sizeof tag) = naive_text(desk, tag.at, tag.bytes);
+    return true;
+}
+
 static enum tkd_status tag(struct naive *desk, struct update *update, struct naive_ticket *ticket)
 {
     struct naive_text text = update->text;
@@ -378,6 +392,7 @@ static enum tkd_status tag(struct naive *desk, struct update *update, struct nai
         if ((u8)text.at[i] < ' ') return TKD_BAD_VALUE;
     if (tag_place(ticket, text) < ticket->tags_count) return TKD_UNCHANGED;
     if (ticket->tags_count == TICKET_TAGS_MAX) return TKD_TOO_MANY_TAGS;
+    if (!name_fits(desk, text)) return TKD_CATALOG_FULL;
     ticket->tags[ticket->tags_count++] = naive_text(desk, text.at, text.bytes);
     raise(desk, update, ticket, TKD_EVENT_TAGGED);
     return TKD_OK;
@@ -520,7 +535,7 @@ static enum tkd_status run_update(struct naive *desk, struct update *update, str
     if (strchr(move->states, "?nophrcx"[ticket->state]) == NULL) return TKD_ILLEGAL_MOVE;
     if (ticket->paused && !move->paused) return TKD_PAUSED;
     if (move->to == ticket->state) return TKD_UNCHANGED;
-    struct place was = place_of(desk, ticket);
+    struct place was = place_of(ticket);
     enum tkd_status status = run_verb(desk, update, ticket);
     if (status != TKD_OK) return status;
     ticket->version++;

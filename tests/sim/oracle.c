@@ -72,7 +72,8 @@ void oracle_create(const struct state_config *config)
     oracle = world_alloc(sizeof *oracle);
     oracle->config = *config;
     oracle->sent = world_alloc(SENT_MAX * sizeof *oracle->sent);
-    oracle->naive = naive_create((struct naive_memory){.alloc = world_alloc, .free = world_free});
+    struct naive_memory memory = {.alloc = world_alloc, .free = world_free};
+    oracle->naive = naive_create(memory, config->memory_bytes);
 }
 
 void oracle_destroy(void)

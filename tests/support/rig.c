@@ -62,7 +62,7 @@ static void *zeroed(u64 bytes) { return calloc(1, bytes); }
 void rig_beside(struct rig *rig)
 {
     ASSERT(state_op(rig->state) == 0);
-    rig->naive = naive_create((struct naive_memory){.alloc = zeroed, .free = free});
+    rig->naive = naive_create((struct naive_memory){.alloc = zeroed, .free = free}, rig->config.memory_bytes);
 }
 
 static void same_or_stop(const struct rig *rig, bool same, const struct naive_difference *difference)
