@@ -28,7 +28,7 @@ include $(BUILD)/packages-build.mk
 ifneq ($(filter test test-% mutations $(BUILD)/test/%,$(GOALS)),)
 include $(BUILD)/packages-test.mk
 endif
-ifneq ($(filter test test-build fuzz msan $(BUILD)/fuzz/% $(BUILD)/msan/%,$(GOALS)),)
+ifneq ($(filter test test-build fuzz msan valgrind $(BUILD)/fuzz/% $(BUILD)/msan/%,$(GOALS)),)
 include $(BUILD)/packages-fuzz.mk
 endif
 ifneq ($(filter bench-compare $(BIN)/peer-%,$(GOALS)),)
@@ -245,6 +245,26 @@ fuzz: $(FUZZERS) $(BUILD)/fuzz.dict ## every fuzzer for its share of SECONDS=n; 
 
 mutations: test-build ## deliberate bugs that the tests must notice: ONLY=pattern
 	@BUILD=$(BUILD) tests/mutations/run $(ONLY)
+
+# The core by itself, with the fuzzer's programs, under MSan and under valgrind.
+CORE_SOURCES := $(call sources,engine/core/*.c tests/naive/*.c) engine/base/assert.c tests/support/rig.c \
+    $(addprefix tests/fuzz/,desk.c core.c fuzz_frames.c)
+CORE_INPUTS = $(sort $(wildcard tests/fuzz/corpus/frames/*))
+
+$(BUILD)/msan/core: $(CORE_SOURCES) $(BUILD)/packages-fuzz.mk
+	@mkdir -p $(@D)
+	$(call say,clang,$@) $(FUZZ_CC) $(filter-out -fsanitize=%,$(FUZZ_CFLAGS)) -O1 -fsanitize=memory \
+	    -fsanitize-memory-track-origins -o $@ $(CORE_SOURCES)
+
+$(BUILD)/valgrind/core: $(CORE_SOURCES) $(BUILD)/packages-fuzz.mk
+	@mkdir -p $(@D)
+	$(call say,cc,$@) $(CC) $(CPPFLAGS) -DTEST_MIN $(CFLAGS) -o $@ $(CORE_SOURCES)
+
+msan: $(BUILD)/msan/core ## the core with the frames fuzzer's corpus under the memory sanitizer
+	@$(BUILD)/msan/core $(CORE_INPUTS)
+
+valgrind: $(BUILD)/valgrind/core ## the same under valgrind
+	@valgrind --quiet --error-exitcode=1 --max-stackframe=4000000 $(BUILD)/valgrind/core $(CORE_INPUTS)
 
 test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM) $(CRASH) $(if $(SANITIZE),,$(FUZZERS) $(BUILD)/fuzz.dict)
 
