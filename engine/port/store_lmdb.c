@@ -150,12 +150,12 @@ static i32 rows_databases_open(struct store *store, MDB_txn *txn, unsigned flags
     return result_of(code);
 }
 
-static i32 databases_open(struct store *store, bool write)
+static i32 databases_open(struct store *store, bool write, bool create)
 {
     MDB_txn *txn;
     int code = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn);
     if (code != 0) return result_of(code);
-    unsigned flags = MDB_INTEGERKEY | (write ? MDB_CREATE : 0u);
+    unsigned flags = MDB_INTEGERKEY | (create ? MDB_CREATE : 0u);
     i32 result = rows_databases_open(store, txn, flags);
     if (result == 0) result = result_of(mdb_dbi_open(txn, "events", flags, &store->events));
     if (result == 0) result = result_of(mdb_dbi_open(txn, "archived", flags, &store->archived));
@@ -172,17 +172,47 @@ static i32 databases_open(struct store *store, bool write)
     return result_of(code);
 }
 
+static void env_close(struct store *store)
+{
+    if (store->reader != NULL) mdb_txn_abort(store->reader);
+    if (store->env != NULL) mdb_env_close(store->env);
+    store->reader = NULL;
+    store->env = NULL;
+}
+
+/* A new file gets its name when it is complete, so that one which is not complete is damaged. */
+static i32 make_new(struct store *store, const char *directory)
+{
+    char making[FILE_PATH_BYTES], from[FILE_PATH_BYTES], lock[FILE_PATH_BYTES], to[FILE_PATH_BYTES];
+    i32 result = file_join(making, directory, "making");
+    if (result == 0) result = file_join(from, making, "data.mdb");
+    if (result == 0) result = file_join(lock, making, "lock.mdb");
+    if (result == 0) result = file_join(to, directory, "data.mdb");
+    if (result < 0 || file_exists(to)) return result;
+    result = file_make_directory(making);
+    if (result >= 0) result = file_remove(from);
+    if (result == 0) result = env_open(store, making, true);
+    if (result == 0) result = databases_open(store, true, true);
+    env_close(store);
+    if (result == 0) result = file_rename(from, to);
+    if (result == 0) result = file_sync_directory(making);
+    if (result == 0) result = file_sync_directory(directory);
+    if (result == 0) result = file_remove(lock);
+    return result < 0 ? result : file_remove(making);
+}
+
 static i32 open_all(struct store *store, const char *directory, struct io *io)
 {
     bool write = io != NULL;
     i32 result = write ? file_make_directory(directory) : 0;
+    if (result >= 0 && write) result = make_new(store, directory);
     if (result >= 0) result = env_open(store, directory, write);
     if (result < 0) return result;
     int dead_readers;
     result = result_of(mdb_reader_check(store->env, &dead_readers));
     /* A process that died while it wrote may have left a root that only the page cache holds. */
     if (result == 0 && write) result = result_of(mdb_env_sync(store->env, 1));
-    if (result == 0) result = databases_open(store, write);
+    if (result == 0) result = databases_open(store, write, false);
     if (result == 0 && write) result = file_sync_directory(directory);
     if (result == 0) result = store_event_last(store, &store->event_last);
     if (result == 0 && write) result = lmdb_helper_start(store, io);
@@ -218,8 +248,7 @@ void store_close(struct store *store)
     if (store == NULL) return;
     if (store->helper != NULL) lmdb_helper_stop(store);
     if (store->txn != NULL) mdb_txn_abort(store->txn);
-    if (store->reader != NULL) mdb_txn_abort(store->reader);
-    if (store->env != NULL) mdb_env_close(store->env);
+    env_close(store);
     free(store);
 }
 

@@ -9,7 +9,7 @@
 
 #define AT(ms)      ((ms)*MS_NS)
 #define TWICE_EVERY 53u /* deaths: of one of so many each step on the way back is tried as well */
-#define SHARE       16u /* of the points without "all" */
+#define SHARE       64u /* of the points without "all" */
 
 struct workload {
     const char *name;
@@ -155,7 +155,7 @@ static bool in_share(struct run *run) { return run->turn++ % run->share == 0; }
 static void try(struct run *run, struct choice *choice)
 {
     live(choice, run->tally, false);
-    if (!choice_passed()->fired) violation("the point was not reached");
+    ASSERT(choice_passed()->fired); /* the life is the same up to there */
     run->tried[choice->kind]++;
 }
 

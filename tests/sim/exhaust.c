@@ -35,6 +35,13 @@ void exhaust_begin(void)
 {
     if (choice.kind == POINT_NONE) return;
     choice_name(&choice, world->repeat, sizeof world->repeat);
+    world->plan.power = POWER_EVEN;
+}
+
+/* From here on it is another life than the one that was counted: what is torn now differs from point to point. */
+static void fire(void)
+{
+    passed.fired = world->errors_expected = true;
     world->plan.power = POWER_NOTHING + choice.number % 4;
 }
 
@@ -53,7 +60,7 @@ void exhaust_step(void)
     passed.counts[POINT_STEP]++;
     if (choice.kind != POINT_STEP) return;
     if (passed.counts[POINT_STEP] == choice.number) {
-        passed.fired = true;
+        fire();
         die(choice.variant);
     }
     if (passed.fired && choice.again != 0 && passed.counts[POINT_STEP] == choice.number + choice.again) {
@@ -74,7 +81,7 @@ static bool reached(enum point point)
 {
     if (choice.kind == POINT_NONE || !world->running) return false;
     if (++passed.counts[point] != choice.number || choice.kind != point) return false;
-    passed.fired = world->errors_expected = true;
+    fire();
     return true;
 }
 
