@@ -60,7 +60,8 @@ u32 asked(struct cost *cost, const struct tkd_frame *frame, u32 *count)
     struct event_source source = {.read = event_read, .archived = nothing_archived, .owner = cost};
     enum tkd_status status;
     u64 cursor;
-    u32 bytes = state_query(cost->state, frame->op, frame_first(frame), cost->time_ms, &source, &cost->answer.header + 1,
+    u32 bytes = state_query(cost->state, frame->op, frame_first(frame), cost->time_ms, &source,
+                            &cost->answer.header + 1,
                             TKD_FRAME_BYTES_MAX, count, &cursor, &status);
     if (status != TKD_OK) die("a query: %s", tkd_status_info(status)->doc);
     return bytes;

@@ -152,7 +152,8 @@ static void add_create(struct workload *workload)
     lengths[4] = (u32)below(workload, 12);
     struct ids skills = some_skills(workload, chance(workload, 20) ? 2 : 0);
     lengths[5] = skills.count * 2;
-    const void *texts[6] = {address, chance(workload, 50) ? "desk" : "shop", key, "subject line", "body of text", skills.ids};
+    const void *texts[6] = {address, chance(workload, 50) ? "desk" : "shop", key, "subject line",
+                            "body of text", skills.ids};
     rig_add_bytes(workload->rig, TKD_RECORD_ticket_create, &request, texts, lengths);
 }
 
