@@ -8,12 +8,14 @@
 #include "durable/checkpoint.h"
 #include "durable/recovery.h"
 #include "edge/server.h"
+#include "port/file.h"
 #include "tests/sim/exhaust.h"
 #include "tests/sim/oracle.h"
 
 #define ERROR_BYTES     1024u
 #define HEALING_NS      ((u64)3600 * SECOND_NS)
 #define DISK_ROOM_BYTES ((u64)1 << 20)
+#define BACKUPS_STARTED 3u
 
 /* What ticketd's main() keeps: the process under test. */
 struct process {
@@ -68,15 +70,20 @@ static enum end refused(void)
     return END_REFUSED;
 }
 
+static struct recovery_config recovery_config(const char *data)
+{
+    return (struct recovery_config){.data = data,
+                                    .state = desk_config(),
+                                    .wal = {.durability = world->plan.durability,
+                                            .interval_ms = world->plan.interval_ms,
+                                            .segment_bytes = world->plan.segment_bytes,
+                                            .batch_bytes = world->plan.batch_bytes,
+                                            .failed = storage_failed}};
+}
+
 static bool recover(void)
 {
-    struct recovery_config config = {.data = "/data",
-                                     .state = desk_config(),
-                                     .wal = {.durability = world->plan.durability,
-                                             .interval_ms = world->plan.interval_ms,
-                                             .segment_bytes = world->plan.segment_bytes,
-                                             .batch_bytes = world->plan.batch_bytes,
-                                             .failed = storage_failed}};
+    struct recovery_config config = recovery_config("/data");
     i32 result = recovery_open(&process.recovery, &config, process.io, process.error, ERROR_BYTES);
     if (result < 0 && process_memory_left()) violation("a start was refused and something is left of it");
     if (result < 0) return false;
@@ -250,6 +257,34 @@ static u64 world_end(void)
     return trace;
 }
 
+struct backups {
+    char names[BACKUPS_STARTED][32];
+    u32 count;
+};
+
+static i32 backup_found(void *owner, const char *name)
+{
+    struct backups *backups = owner;
+    if (backups->count == BACKUPS_STARTED || strchr(name, '.') != NULL) return 0;
+    snprintf(backups->names[backups->count++], sizeof backups->names[0], "%s", name);
+    return 0;
+}
+
+/* A backup is a desk of its own: it starts without anything else. */
+static void backup_start(const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/data/backups/%s", name);
+    struct recovery_config config = recovery_config(path);
+    memset(&process, 0, sizeof process);
+    ASSERT(io_create(&process.io, process.error, ERROR_BYTES) == 0);
+    if (recovery_open(&process.recovery, &config, process.io, process.error, ERROR_BYTES) < 0)
+        violation("backup %s does not start: %s", name, process.error);
+    state_validate(process.recovery.state);
+    recovery_close(&process.recovery);
+    process_bury(END_CLEAN);
+}
+
 u64 life_run(u64 seed, const struct plan *plan, struct tally *tally, bool verbose)
 {
     world_begin(seed, plan, tally, verbose);
@@ -271,5 +306,8 @@ u64 life_run(u64 seed, const struct plan *plan, struct tally *tally, bool verbos
     if (process.recovery.commands != 0) violation("commands were left in the log after a clean stop");
     recovery_close(&process.recovery);
     process_bury(END_CLEAN);
+    struct backups backups = {.count = 0};
+    if (!world->plan.faults[FAULT_DAMAGE]) (void)file_names("/data/backups", backup_found, &backups);
+    for (u32 i = 0; i < backups.count; i++) backup_start(backups.names[i]);
     return world_end();
 }

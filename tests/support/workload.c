@@ -279,6 +279,7 @@ static void pass_time(struct workload *workload)
     u64 by_ms = below(workload, steps_ms[below(workload, ARRAY_COUNT(steps_ms))]);
     if (chance(workload, 2)) by_ms = below(workload, 2 * HOUR_MS);
     if (prng_chance(&workload->prng, 1, 500)) by_ms = below(workload, 30 * HOUR_MS);
+    if (chance(workload, 2)) by_ms = HOUR_MS - workload->rig->now_ms % HOUR_MS; /* the begin of the next */
     rig_advance(workload->rig, workload->rig->now_ms + by_ms);
 }
 
