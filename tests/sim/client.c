@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "core/frame.h"
 #include "core/limits.h"
+#include "durable/wal.h"
 #include "port/clock.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/request.h"
@@ -17,7 +18,7 @@
 #define CONTROL_SEQ    (1ull << 62) /* of what belongs to no session */
 #define CATALOG_STEPS  48u
 
-enum client_kind { CLIENT_WORKER = 1, CLIENT_SUBSCRIBER, CLIENT_CASUAL, CLIENT_DEAF, CLIENT_GARBAGE };
+enum client_kind { CLIENT_WORKER = 1, CLIENT_SUBSCRIBER, CLIENT_CASUAL, CLIENT_DEAF, CLIENT_GARBAGE, CLIENT_TWIN };
 enum client_phase { PHASE_OFF = 1, PHASE_HELLO, PHASE_REGISTER, PHASE_ATTACH, PHASE_READY };
 
 struct outstanding {
@@ -96,8 +97,9 @@ void clients_create(void)
     for (u32 i = 0; i < world->plan.workers; i++) client_add(CLIENT_WORKER);
     for (u32 i = 0; i < world->plan.subscribers; i++) client_add(CLIENT_SUBSCRIBER);
     for (u32 i = 0; i < world->plan.others; i++) {
-        enum client_kind kind = CLIENT_CASUAL + chance_below(3);
+        enum client_kind kind = CLIENT_CASUAL + chance_below(4);
         if (kind == CLIENT_DEAF && !world->plan.faults[FAULT_DEAF]) kind = CLIENT_CASUAL;
+        if (kind == CLIENT_TWIN && !world->plan.faults[FAULT_RESEND]) kind = CLIENT_CASUAL;
         if (kind == CLIENT_GARBAGE && !world->plan.faults[FAULT_GARBAGE]) kind = CLIENT_CASUAL;
         client_add(kind);
     }
@@ -504,16 +506,26 @@ static void subscriber_events(struct client *client, const struct tkd_frame *fra
     }
 }
 
+/* From where it was, or from an older place: what was shown before is shown again, the same. */
+static void subscribe(struct client *client)
+{
+    if (chance(1, 4)) client->event_next -= chance_below(min_u64(client->event_next, 200));
+    struct tkd_events_from wish = {.from = client->event_next};
+    control(client, TKD_OP_SUBSCRIBE, &wish, NULL);
+}
+
 static void answer_subscriber(struct client *client, const struct tkd_frame *frame)
 {
     if (frame->op == TKD_OP_HELLO && frame->status == TKD_OK) {
-        struct tkd_events_from wish = {.from = client->event_next};
-        control(client, TKD_OP_SUBSCRIBE, &wish, NULL);
+        subscribe(client);
     } else if (frame->op == TKD_OP_SUBSCRIBE && frame->status == TKD_OK) {
         client->subscribed = true;
         client->phase = PHASE_READY;
+        if (frame->ack_below != client->event_next && frame->seq == client->control_seq)
+            violation("a subscription begins elsewhere");
     } else if (frame->flags & TKD_FLAG_PUSH) {
-        subscriber_events(client, frame);
+        if (frame->seq == client->control_seq) subscriber_events(client, frame);
+        if (chance(1, 30) && !world->healed) subscribe(client); /* in the middle of the stream */
     } else {
         if (frame->op == TKD_OP_SUBSCRIBE && frame->status == TKD_BAD_VALUE)
             violation("events up to %llu were shown and are gone",
@@ -522,12 +534,58 @@ static void answer_subscriber(struct client *client, const struct tkd_frame *fra
     }
 }
 
+/* ---- Twins: a second connection of a worker's session, which says again what the worker has said ---- */
+
+static struct client *twin_of(const struct client *client)
+{
+    return &clients->items[client->number % world->plan.workers];
+}
+
+static void twin(struct client *client)
+{
+    const struct client *worker = twin_of(client);
+    if (worker->session == 0) return;
+    if (client->session != worker->session || chance(1, 8)) {
+        client->session = worker->session;
+        struct tkd_session_id wish = {.session = client->session};
+        control(client, TKD_OP_ATTACH, &wish, NULL);
+        if (chance(7, 8)) return; /* or it does not wait */
+    }
+    fault_count(FAULT_RESEND);
+    const struct done *done = &worker->recent[chance_below(RECENT)];
+    if (chance(1, 6) && done->frame != NULL && world->plan.durability == WAL_SYNC) {
+        /* Another request under a seq that was acknowledged: never taken. */
+        request_begin(&clients->request, TKD_OP_TICKET_UPDATE, done->seq);
+        request_frame(&clients->request)->session = client->session;
+        request_add_random(&clients->request, clients->tickets, 20);
+        push_sealed(client);
+    } else if (worker->outstanding_count > 0 && chance(1, 2)) {
+        push(client, worker->outstanding[0].frame, worker->outstanding[0].bytes);
+    } else if (done->frame != NULL) {
+        push(client, done->frame, done->bytes);
+    }
+}
+
+/* What the worker still waits for, or knows already: the same answer. */
+static void answer_twin(const struct client *client, const struct tkd_frame *frame)
+{
+    struct client *worker = twin_of(client);
+    if (frame->status != TKD_OK || tkd_op_info(frame->op)->class != TKD_CLASS_command) return;
+    if (frame->session != worker->session) return;
+    for (u32 i = 0; i < worker->outstanding_count; i++) {
+        if (worker->outstanding[i].seq == frame->seq)
+            oracle_acknowledged(worker->outstanding[i].hash, frame + 1, frame->size - TKD_FRAME_BYTES);
+    }
+    answered_again(worker, frame);
+}
+
 /* ---- Others ---- */
 
 static void answer_other(struct client *client, const struct tkd_frame *frame)
 {
     if (frame->op == TKD_OP_HELLO && frame->status == TKD_OK) client->phase = PHASE_READY;
     if (frame->op == TKD_OP_HELLO && frame->status != TKD_OK) disconnect(client);
+    if (client->kind == CLIENT_TWIN) answer_twin(client, frame);
     if (client->casual_hash == 0 || frame->seq != client->casual_seq) return;
     if (frame->status == TKD_OK)
         oracle_acknowledged(client->casual_hash, frame + 1, frame->size - TKD_FRAME_BYTES);
@@ -538,6 +596,11 @@ static void casual(struct client *client)
 {
     if (chance(1, 2) || client->casual_hash != 0) {
         query(client);
+        return;
+    }
+    if (chance(1, 20)) {
+        struct tkd_events_from wish = {.from = chance(1, 2) ? chance_below(1000) : U64_NONE};
+        control(client, TKD_OP_SUBSCRIBE, &wish, NULL);
         return;
     }
     u16 op = request_random_command();
@@ -577,6 +640,7 @@ static void other(struct client *client)
     act_at(client, client->work_ns);
     if (client->kind == CLIENT_CASUAL) casual(client);
     if (client->kind == CLIENT_GARBAGE) garbage(client);
+    if (client->kind == CLIENT_TWIN) twin(client);
     if (client->kind == CLIENT_DEAF && client->sending_bytes < 100000) {
         fault_count(FAULT_DEAF);
         for (u32 i = 0; i < 20; i++) query(client);
@@ -714,7 +778,7 @@ bool clients_done(void)
 
 void clients_report(void)
 {
-    static const char *const kinds[] = {"", "worker", "subscriber", "casual", "deaf", "garbage"};
+    static const char *const kinds[] = {"", "worker", "subscriber", "casual", "deaf", "garbage", "twin"};
     for (u32 i = 0; i < clients->count; i++) {
         const struct client *client = &clients->items[i];
         fprintf(stderr,

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@
 #include "tests/sim/every.h"
 #include "tests/sim/life.h"
 #include "tests/sim/marks.h"
+
+#define LIFE_CPU_SECONDS 300
 
 /* ---- Many seeds ---- */
 
@@ -64,13 +67,20 @@ static u64 fresh_seed(void)
     return prng_splitmix(&seed) >> 24;
 }
 
+/* One life; one that takes this long has hung. */
+static u64 live(u64 seed, struct tally *tally, bool verbose)
+{
+    setitimer(ITIMER_VIRTUAL, &(struct itimerval){.it_value.tv_sec = LIFE_CPU_SECONDS}, NULL);
+    return life_run(seed, NULL, tally, verbose);
+}
+
 static void swarm(struct tally *tally, double seconds)
 {
     struct timespec begin, now;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     do {
         u64 seed = fresh_seed();
-        life_run(seed, NULL, tally, false);
+        live(seed, tally, false);
         clock_gettime(CLOCK_MONOTONIC, &now);
     } while ((double)(now.tv_sec - begin.tv_sec) < seconds);
 }
@@ -84,6 +94,7 @@ int main(int argc, char **argv)
     signal(SIGBUS, died);
     signal(SIGFPE, died);
     signal(SIGTERM, died); /* by a time limit: the seed has hung */
+    signal(SIGVTALRM, died);
     if (argc > 2 && strcmp(argv[1], "--require") == 0) {
         excused = argv[2];
         argc -= 2;
@@ -95,11 +106,11 @@ int main(int argc, char **argv)
         return every_run(argc - 2, argv + 2, &tally);
     } else if (argc == 4 && strcmp(argv[1], "--range") == 0) {
         u64 first = strtoull(argv[2], NULL, 10), count = strtoull(argv[3], NULL, 10);
-        for (u64 seed = first; seed < first + count; seed++) life_run(seed, NULL, &tally, false);
+        for (u64 seed = first; seed < first + count; seed++) live(seed, &tally, false);
     } else {
         for (int i = 1; i < argc; i++) {
             u64 seed = strtoull(argv[i], NULL, 10);
-            u64 trace = life_run(seed, NULL, &tally, getenv("VERBOSE") != NULL);
+            u64 trace = live(seed, &tally, getenv("VERBOSE") != NULL);
             printf("seed %" PRIu64 ": trace %016" PRIx64 "\n", seed, trace);
         }
     }
