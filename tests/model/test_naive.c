@@ -5,7 +5,7 @@
 
 #include "tests/support/workload.h"
 
-#define SEEDS 48u
+#define SEEDS 120u
 #define STEPS 1000u
 #define COMPARE_EVERY 125u
 

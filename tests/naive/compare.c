@@ -313,6 +313,217 @@ static bool same_reports(struct question *question)
     return true;
 }
 
+/* ---- The catalog: entries are read back with their ids in order, each once ---- */
+
+static struct naive_text sorted(struct naive_ids ids, u8 *to)
+{
+    u32 bytes = 0;
+    for (u32 id = 0; id <= UINT16_MAX && bytes < 2 * ids.count; id++) {
+        if (!naive_listed(ids, id)) continue;
+        to[bytes++] = (u8)id;
+        to[bytes++] = (u8)(id >> 8);
+    }
+    return (struct naive_text){.at = (const char *)to, .bytes = bytes};
+}
+
+/* Of the members only those that the kind has. */
+static struct tkd_catalog_entry members_of(u32 kind, const struct tkd_catalog_entry *from)
+{
+    struct tkd_catalog_entry to = *from;
+    if (kind == TKD_KIND_POLICY) {
+        to.parent = to.capacity = 0;
+        to.strategy = to.all_queues = 0;
+        to.step_ms = to.states_step = to.archive_after_ms = 0;
+        return to;
+    }
+    to = (struct tkd_catalog_entry){.id = from->id, .retired = from->retired, .kind = (u16)kind};
+    if (kind == TKD_KIND_CATEGORY || kind == TKD_KIND_QUEUE) to.parent = from->parent;
+    if (kind == TKD_KIND_QUEUE) {
+        to.step_ms = from->step_ms;
+        to.yellow_ms = from->yellow_ms;
+        to.yellow_percent = from->yellow_percent;
+        to.strategy = from->strategy;
+        to.states_step = from->states_step != 0 ? from->states_step : 1u << TKD_STATE_NEW | 1u << TKD_STATE_OPEN;
+    }
+    if (kind == TKD_KIND_AGENT) {
+        to.capacity = from->capacity;
+        to.all_queues = from->all_queues;
+    }
+    return to;
+}
+
+static bool same_entry(struct question *question, u32 kind, const struct naive_entry *entry)
+{
+    static u8 room[5][RECORD_BYTES_MAX];
+    static const struct naive_ids none;
+    bool skilled = kind == TKD_KIND_CATEGORY || kind == TKD_KIND_QUEUE || kind == TKD_KIND_AGENT;
+    bool policy = kind == TKD_KIND_POLICY;
+    struct tkd_catalog_entry head = members_of(kind, &entry->head);
+    struct naive_text texts[] = {entry->name,
+                                 sorted(skilled ? entry->skills : none, room[0]),
+                                 sorted(kind == TKD_KIND_AGENT ? entry->queues : none, room[1]),
+                                 sorted(policy ? entry->categories : none, room[2]),
+                                 sorted(policy ? entry->channels : none, room[3]),
+                                 sorted(policy ? entry->tiers : none, room[4])};
+    head.expected_version = (u32)question->desk->catalog.version;
+    head.kind = (u16)kind;
+    for (u32 i = 0; i < ARRAY_COUNT(texts); i++) (&head.name_bytes)[i] = texts[i].bytes;
+    return same_row(question, &head, sizeof head, texts, ARRAY_COUNT(texts), tkd_name(TKD_ENUM_KIND, kind), head.id);
+}
+
+static bool same_catalog(struct question *question)
+{
+    struct tkd_catalog_read request = {.from = 0};
+    for (u32 kind = TKD_KIND_SKILL; kind < TKD_KIND_END; kind++) {
+        const struct naive_entries *entries = &question->desk->catalog.kinds[kind];
+        ask(question, TKD_OP_CATALOG_READ, &request, sizeof request, kind);
+        for (u32 i = 0; i < entries->count; i++)
+            if (!same_entry(question, kind, entries->at[i])) return false;
+        if (question->rows_count != 0) return differ(question->difference, "a catalog entry too many");
+    }
+    const struct naive_catalog *catalog = &question->desk->catalog;
+    struct tkd_catalog_entry desk = {.kind = TKD_KIND_DESK,
+                                     .id = 1,
+                                     .expected_version = (u32)catalog->version,
+                                     .archive_after_ms = catalog->archive_after_ms,
+                                     .name_bytes = catalog->name.bytes};
+    ask(question, TKD_OP_CATALOG_READ, &request, sizeof request, TKD_KIND_DESK);
+    return same_row(question, &desk, sizeof desk, &catalog->name, 1, "desk", 1);
+}
+
+/* ---- The summary ---- */
+
+static bool same_figure(struct question *question, const char *group, struct naive_text member, u64 value)
+{
+    char name[200];
+    u32 bytes = (u32)snprintf(name, sizeof name, member.bytes == 0 ? "%s" : "%s.%.*s", group, (int)member.bytes,
+                              member.at);
+    struct tkd_metric metric = {.value = value, .name_bytes = bytes};
+    struct naive_text text = {.at = name, .bytes = bytes};
+    return same_row(question, &metric, sizeof metric, &text, 1, name, value);
+}
+
+static bool figure(struct question *question, const char *name, u64 value)
+{
+    return same_figure(question, name, (struct naive_text){.bytes = 0}, value);
+}
+
+/* Those that are not 0. */
+static bool figures(struct question *question, const char *group, enum tkd_enum which, const u64 *values, u32 count)
+{
+    for (u32 i = 1; i < count; i++) {
+        const char *name = tkd_name(which, i);
+        struct naive_text member = {.at = name, .bytes = (u32)strlen(name)};
+        if (values[i] != 0 && !same_figure(question, group, member, values[i])) return false;
+    }
+    return true;
+}
+
+static bool ranks_before(const struct naive_entry *a, u64 a_value, const struct naive_entry *b, u64 b_value)
+{
+    if (a_value != b_value) return a_value > b_value;
+    int order = memcmp(a->name.at, b->name.at, min_u32(a->name.bytes, b->name.bytes));
+    return order != 0 ? order < 0 : a->name.bytes < b->name.bytes;
+}
+
+/* The `most` highest members of a kind, by value, then by name. */
+static bool figures_top(struct question *question, const char *group, u32 kind, u64 *values, u32 most)
+{
+    const struct naive_entries *entries = &question->desk->catalog.kinds[kind];
+    for (u32 shown = 0; shown < most; shown++) {
+        const struct naive_entry *top = NULL;
+        for (u32 i = 0; i < entries->count; i++) {
+            const struct naive_entry *entry = entries->at[i];
+            u64 value = values[entry->head.id];
+            if (value != 0 && (top == NULL || ranks_before(entry, value, top, values[top->head.id]))) top = entry;
+        }
+        if (top == NULL) return true;
+        if (!same_figure(question, group, top->name, values[top->head.id])) return false;
+        values[top->head.id] = 0;
+    }
+    return true;
+}
+
+/* What a fact counts for, by member of a dimension. */
+static u64 *totals(const struct naive *desk, u32 counter, u32 dimension, u64 *values)
+{
+    const struct naive_fact *facts = desk->facts.at;
+    memset(values, 0, (AGENTS_MAX + 1) * sizeof *values);
+    for (u64 i = 0; i < desk->facts.count; i++)
+        if (facts[i].counter == counter) values[facts[i].members[dimension]] += facts[i].amount;
+    return values;
+}
+
+/* All tickets that there ever were, added up. */
+struct sums {
+    u64 states[TKD_STATE_END], priorities[TKD_PRIORITY_END], state_ms[TKD_STATE_END];
+    u64 channels[CHANNELS_MAX + 1];
+    u64 reopened, solved, full_resolution_ms, archived;
+};
+
+static struct sums add_up(const struct naive *desk)
+{
+    struct sums sums = {.solved = 0};
+    for (u64 i = 0; i < desk->tickets.count; i++) {
+        const struct naive_ticket *ticket = ((const struct naive_ticket **)desk->tickets.at)[i];
+        sums.states[ticket->state]++;
+        sums.priorities[ticket->priority]++;
+        sums.channels[ticket->channel]++;
+        for (u32 state = 1; state < TKD_STATE_END; state++) sums.state_ms[state] += ticket->spent_ms[state];
+        sums.state_ms[ticket->state] += desk->time_ms - ticket->state_since_ms;
+        sums.reopened += ticket->reopens != 0;
+        sums.solved += ticket->solved;
+        sums.full_resolution_ms += ticket->solved ? ticket->solved_ms - ticket->created_ms : 0;
+        sums.archived += ticket->row == 0;
+    }
+    return sums;
+}
+
+static bool same_tops(struct question *question, u64 *values)
+{
+    const struct naive *desk = question->desk;
+    if (!figures(question, "breached_24x7", TKD_ENUM_PRIORITY,
+                 totals(desk, NAIVE_red_resolution, TKD_DIMENSION_PRIORITY, values), TKD_PRIORITY_END) ||
+        !figures(question, "breached_first_reply", TKD_ENUM_PRIORITY,
+                 totals(desk, NAIVE_red_first_reply, TKD_DIMENSION_PRIORITY, values), TKD_PRIORITY_END) ||
+        !figures_top(question, "top_queues_by_entries", TKD_KIND_QUEUE,
+                     totals(desk, NAIVE_entered, TKD_DIMENSION_QUEUE, values), 10) ||
+        !figures_top(question, "top_queues_by_solves", TKD_KIND_QUEUE,
+                     totals(desk, NAIVE_solves, TKD_DIMENSION_QUEUE, values), 10))
+        return false;
+    for (u32 agent = 1; agent <= AGENTS_MAX; agent++) values[agent] = desk->seats[agent].solves;
+    return figures_top(question, "top_agents_by_solves", TKD_KIND_AGENT, values, 10);
+}
+
+static bool same_summary(struct question *question)
+{
+    static u64 values[AGENTS_MAX + 1];
+    const struct naive *desk = question->desk;
+    struct sums sums = add_up(desk);
+    struct naive_text create = {.at = "create", .bytes = desk->creates == 0 ? 0 : 6};
+    ask(question, TKD_OP_SUMMARY, &(struct tkd_empty){.kind = 0}, sizeof(struct tkd_empty), 0);
+    return figure(question, "tickets", desk->tickets.count) &&
+           (desk->creates == 0 || same_figure(question, "by_command", create, desk->creates)) &&
+           figures(question, "by_command", TKD_ENUM_VERB, desk->by_verb, TKD_VERB_END) &&
+           figures(question, "final_state", TKD_ENUM_STATE, sums.states, TKD_STATE_END) &&
+           figures(question, "final_priority", TKD_ENUM_PRIORITY, sums.priorities, TKD_PRIORITY_END) &&
+           figures_top(question, "channel", TKD_KIND_CHANNEL, sums.channels, CHANNELS_MAX) &&
+           figure(question, "reopens", totals(desk, NAIVE_reopened, TKD_DIMENSION_DESK, values)[1]) &&
+           figure(question, "tickets_reopened", sums.reopened) &&
+           figure(question, "tickets_ever_solved", sums.solved) &&
+           figure(question, "solves", totals(desk, NAIVE_solves, TKD_DIMENSION_DESK, values)[1]) &&
+           figure(question, "new_ms", sums.state_ms[TKD_STATE_NEW]) &&
+           figure(question, "open_ms", sums.state_ms[TKD_STATE_OPEN]) &&
+           figure(question, "pending_ms", sums.state_ms[TKD_STATE_PENDING]) &&
+           figure(question, "on_hold_ms", sums.state_ms[TKD_STATE_ON_HOLD]) &&
+           figure(question, "first_resolution_ms_sum",
+                  totals(desk, NAIVE_first_resolution_ms, TKD_DIMENSION_DESK, values)[1]) &&
+           figure(question, "full_resolution_ms_sum", sums.full_resolution_ms) && same_tops(question, values) &&
+           figure(question, "customers", desk->customers.count) && figure(question, "archived", sums.archived) &&
+           figure(question, "catalog_version", desk->catalog.version) && figure(question, "time_ms", desk->time_ms) &&
+           (question->rows_count == 0 || differ(question->difference, "a figure too many"));
+}
+
 /* ---- All of it ---- */
 
 static bool same_events(const struct naive *desk, const struct state *state, struct naive_difference *difference)
@@ -378,5 +589,6 @@ bool naive_same_desk(const struct naive *desk, const struct state *state, struct
 {
     struct question *question = question_of(desk, state, difference);
     return same_tickets(question) && same_gauges(question) && same_lines(question) &&
-           same_customers(question) && same_sessions(question) && same_reports(question);
+           same_customers(question) && same_sessions(question) && same_reports(question) && same_catalog(question) &&
+           same_summary(question);
 }

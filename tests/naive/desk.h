@@ -261,7 +261,6 @@ enum naive_counter {
 void naive_fact(struct naive *desk, const struct naive_ticket *ticket, u32 counter, u64 amount);
 /* All facts added up, by hour and member; returns how many rows. */
 u32 naive_recount(const struct naive *desk, struct tkd_report_row *rows, u32 rows_max);
-u64 naive_total(const struct naive *desk, u32 counter, u32 dimension, u32 member);
 
 /* Views: records as a query answers them. */
 void naive_view_numbers(const struct naive *desk, const struct naive_ticket *ticket, u64 now_ms, struct tkd_ticket *to);

@@ -40,12 +40,3 @@ u32 naive_recount(const struct naive *desk, struct tkd_report_row *rows, u32 row
     }
     return count;
 }
-
-u64 naive_total(const struct naive *desk, u32 counter, u32 dimension, u32 member)
-{
-    const struct naive_fact *facts = desk->facts.at;
-    u64 total = 0;
-    for (u64 i = 0; i < desk->facts.count; i++)
-        if (facts[i].counter == counter && facts[i].members[dimension] == member) total += facts[i].amount;
-    return total;
-}
