@@ -263,6 +263,7 @@ static void attached(struct client *client, u64 next_seq)
 static void request_records(struct client *client, u16 op)
 {
     u32 records = chance(2, 3) ? 1 : 1 + (u32)chance_below(6);
+    if (world->plan.text_bytes < 200 && chance(1, 20)) records = 1 + (u32)chance_below(40);
     if (op == TKD_OP_CATALOG_APPLY && client->catalog_step > 0 && client->catalog_step <= CATALOG_STEPS) {
         request_add_catalog(&clients->request, client->catalog_step++ - 1);
         return;
@@ -629,6 +630,15 @@ static void garbage(struct client *client)
     }
 }
 
+/* A large frame before HELLO. */
+static void be_rude(struct client *client)
+{
+    request_begin(&clients->request, TKD_OP_TICKET_CREATE, ++client->control_seq);
+    while (request_frame(&clients->request)->size < 6000)
+        request_add_random(&clients->request, clients->tickets, 2000);
+    push_sealed(client);
+}
+
 static void other(struct client *client)
 {
     if (world->healed) return;
@@ -720,6 +730,7 @@ static void run(struct client *client)
         client->socket = net_connect();
         act_at(client, world->now_ns + some_ns(500 * MS_NS));
         if (client->socket == 0) return;
+        if (client->kind == CLIENT_GARBAGE && chance(1, 2)) be_rude(client);
         say_hello(client);
     }
     receive(client);
