@@ -9,6 +9,44 @@
 #define STEPS 1000u
 #define COMPARE_EVERY 125u
 
+/* More sets of skills than there is room for: of queues, categories and tickets, and of all of them together. */
+Test(naive, room_for_sets_of_skills)
+{
+    struct rig *rig = rig_create_small();
+    struct prng prng = prng_seeded(1);
+    u32 full[TKD_OP_TICKET_CREATE + 1] = {0};
+    rig_beside(rig);
+    rig_channel(rig, 1, "mail");
+    for (u32 id = 1; id <= 8; id++) rig_skill(rig, id, (char[]){(char)('a' + id), 0});
+    rig_queue(rig, 1, "queue", TKD_STRATEGY_LEAST_LOADED, 0);
+    rig_category(rig, 1, "category", 0);
+    rig_agent(rig, 1, "Ada", 0, NULL, (u16[]){1, 2, 3, 4, 5, 6, 7, 0});
+    rig_presence(rig, 1, TKD_PRESENCE_ONLINE);
+    for (u32 step = 0; step < 400; step++) {
+        static const u16 ids[] = {1, 2, 3, 4, 5, 6, 7, 8};
+        u32 first = (u32)prng_below(&prng, 6), bytes = 2 * (1 + (u32)prng_below(&prng, 8 - first));
+        bool queue = prng_chance(&prng, 1, 2);
+        struct tkd_catalog_entry entry = {.kind = queue ? TKD_KIND_QUEUE : TKD_KIND_CATEGORY,
+                                          .id = 1,
+                                          .strategy = queue ? TKD_STRATEGY_LEAST_LOADED : 0};
+        struct tkd_ticket_create request = {.channel = 1, .queue = 1, .category = (u16)prng_below(&prng, 2)};
+        u16 op = prng_chance(&prng, 1, 3) ? TKD_OP_CATALOG_APPLY : TKD_OP_TICKET_CREATE;
+        const void *names[] = {queue ? "queue" : "category", ids + first}, *texts[6] = {"a", [5] = ids + first};
+        rig_begin(rig, op);
+        if (op == TKD_OP_CATALOG_APPLY)
+            rig_add_bytes(rig, TKD_RECORD_catalog_entry, &entry,
+                          (const void *const[]){names[0], names[1], NULL, NULL, NULL, NULL},
+                          (u32[]){queue ? 5 : 8, bytes, 0, 0, 0, 0});
+        else
+            rig_add_bytes(rig, TKD_RECORD_ticket_create, &request, texts, (u32[]){1, 0, 0, 0, 0, bytes});
+        if (rig_run(rig) == TKD_OK) full[op] += rig->results[0].status == TKD_CATALOG_FULL;
+        rig_settle(rig);
+    }
+    rig_compare(rig);
+    cr_assert_gt(full[TKD_OP_CATALOG_APPLY], 0);
+    rig_destroy(rig);
+}
+
 static void run(u64 seed)
 {
     struct workload *workload = workload_create(seed);
