@@ -333,6 +333,10 @@ void workload_step(struct workload *workload)
         client_register(workload, client);
         return;
     }
+    if (prng_chance(&workload->prng, 1, 100)) {
+        client->session = 0; /* it never comes back: one day its session makes room */
+        return;
+    }
     if (prng_chance(&workload->prng, 1, 300)) {
         client_unregister(workload, client);
         return;
