@@ -35,7 +35,7 @@ void event_stored(struct event_log *log, u64 seq);
  * answer is valid until the next call; NULL: damaged or absent. */
 struct event_source {
     const struct tkd_event *(*read)(void *owner, u64 seq);
-    i32 (*archived)(void *owner, u64 ticket, u64 *event_seq); /* 0 found */
+    i32 (*archived)(void *owner, u64 ticket, u64 *event_seq); /* 0 found, 1 none, < 0 unreadable */
     void *owner;
 };
 

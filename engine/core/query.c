@@ -47,9 +47,13 @@ static void page_add_record(struct page *page, void *head, u32 head_bytes, const
     page->count++;
 }
 
-static const struct tkd_event *page_event(const struct page *page, u64 seq)
+/* NULL: there never was such an event; or it cannot be read, and then neither can the page. */
+static const struct tkd_event *page_event(struct page *page, u64 seq)
 {
-    return page->events->read(page->events->owner, seq);
+    if (seq == 0 || seq >= page->state->events.seq_next) return NULL;
+    const struct tkd_event *event = page->events->read(page->events->owner, seq);
+    if (event == NULL) page->status = TKD_UNREADABLE;
+    return event;
 }
 
 /* ---- Tickets ---- */
@@ -157,7 +161,7 @@ static void page_add_archived(struct page *page, u64 event_seq)
     const struct tkd_event *archived = page_event(page, event_seq);
     struct tkd_ticket ticket;
     if (archived == NULL || archived->kind != TKD_EVENT_ARCHIVED || archived->text_bytes < sizeof ticket) {
-        page->status = TKD_NOT_FOUND;
+        page->status = TKD_UNREADABLE;
         return;
     }
     const char *record = (const char *)(archived + 1);
@@ -188,12 +192,14 @@ static void page_add_archived(struct page *page, u64 event_seq)
 
 /* The ARCHIVED event of a ticket that is not in memory, 0 = there is none. The store knows it as soon as it has
  * the event; until then the event is one of the few behind those stored. */
-static u64 archived_event(const struct page *page, u64 ticket)
+static u64 archived_event(struct page *page, u64 ticket)
 {
     const struct event_log *log = &page->state->events;
     u64 event_seq;
     if (ticket == 0 || ticket > desk_row(page->state)->tickets) return 0;
-    if (page->events->archived(page->events->owner, ticket, &event_seq) == 0) return event_seq;
+    i32 result = page->events->archived(page->events->owner, ticket, &event_seq);
+    if (result == 0) return event_seq;
+    if (result < 0) page->status = TKD_UNREADABLE;
     for (u64 seq = log->seq_next - 1; seq > log->stored_seq && seq >= log->seq_first; seq--) {
         const struct tkd_event *event = event_at(log, seq);
         if (event->kind == TKD_EVENT_ARCHIVED && event->ticket == ticket) return seq;
@@ -212,7 +218,7 @@ static void query_ticket_get(struct page *page, const void *record)
     u64 event_seq = row == 0 ? archived_event(page, request.ticket) : 0;
     if (row != 0) page_add_ticket(page, row);
     else if (event_seq != 0) page_add_archived(page, event_seq);
-    else page->status = TKD_NOT_FOUND;
+    else if (page->status == TKD_OK) page->status = TKD_NOT_FOUND;
 }
 
 static bool list_matches(const struct state *state, const struct tkd_ticket_list *filter, u32 tag, u32 row)
@@ -295,7 +301,7 @@ static bool event_touches(const struct tkd_event *event)
            event->kind == TKD_EVENT_MESSAGE;
 }
 
-static u64 history_begin(const struct page *page, u64 ticket)
+static u64 history_begin(struct page *page, u64 ticket)
 {
     u32 row = ticket_find(page->state, ticket);
     return row != 0 ? ticket_row(page->state, row)->last_event : archived_event(page, ticket);
@@ -307,11 +313,12 @@ static void query_history(struct page *page, const void *record)
     record_head(record, &request, sizeof request);
     u64 seq = request.from;
     if (seq == 0) seq = history_begin(page, request.ticket);
-    if (seq == 0) page->status = TKD_NOT_FOUND;
+    if (seq == 0 && page->status == TKD_OK) page->status = TKD_NOT_FOUND;
     while (seq != 0 && page->count < ROWS_MAX) {
         const struct tkd_event *event = page_event(page, seq);
         if (event == NULL || (request.ticket != 0 ? event->ticket != request.ticket : !event_touches(event))) {
-            page->status = page->count == 0 ? TKD_NOT_FOUND : TKD_OK;
+            if (event != NULL && page->count == 0) page->status = TKD_NOT_FOUND;
+            if (seq >= page->state->events.seq_next) page->status = TKD_NOT_FOUND;
             seq = 0;
             break;
         }

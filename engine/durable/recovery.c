@@ -103,6 +103,8 @@ static i32 store_start(struct opening *opening)
     result = store_event_last(recovery->store, &opening->event_stored);
     if (result < 0)
         return explain(opening, result, "events do not verify of the store in", "start from a backup");
+    if (opening->event_stored < recovery->root.event_seq)
+        return explain(opening, -EIO, "the newest events are missing from the store in", "start from a backup");
     return 0;
 }
 

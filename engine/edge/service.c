@@ -242,7 +242,7 @@ static void events_page(struct service *service, const struct tkd_frame *frame, 
     } else if (!reader_events(&service->reader, wish.from, last, limit, answer->body, answer->body_bytes_max,
                               &page)) {
         log_error("event_unreadable", LOG_U64("seq", wish.from));
-        outcome->status = TKD_NOT_FOUND;
+        outcome->status = TKD_UNREADABLE;
     } else {
         outcome->count = page.count;
         outcome->bytes = page.bytes;

@@ -1,7 +1,8 @@
 /* What the files of the LMDB store share. Included by them alone.
  *
  * All databases have native u64 keys: two for each table (lmdb_rows.c), events (first seq -> checksum and
- * whole event records, lmdb_events.c), archived (ticket -> seq) and root (ROOT_KEY -> the root and its
+ * whole event records, lmdb_events.c), archived (ticket -> seq and its
+ * checksum) and root (ROOT_KEY -> the root and its
  * checksum, UNFINISHED_KEY -> op of a snapshot whose rows are not all there). Nearly all values stay below
  * 2038 bytes, so that two fit on a page and no overflow pages have to be found in one piece; only an event
  * with a long text has a value of its own above that.
@@ -13,11 +14,15 @@
 #include <lmdb.h>
 
 #include "base/base.h"
+#include "base/hash.h"
 #include "port/store.h"
 
 #define VALUE_BYTES_MAX 2016u /* with key and node header below LMDB's limit of 2038 */
 #define ROOT_KEY        0u
 #define UNFINISHED_KEY  1u
+#define EVENTS_NAME     "events"
+#define ARCHIVED_NAME   "archived"
+#define ROOT_NAME       "root"
 
 struct lmdb_helper;
 
@@ -26,14 +31,19 @@ struct store {
     MDB_dbi rows[STORE_TABLES_MAX][2];
     MDB_dbi events, archived, root;
     MDB_txn *reader; /* the loop's; reset between calls */
+    u8 page[65536];  /* being read */
+    u8 *value;       /* one that has pages of its own */
+    u64 value_bytes; /* room for it */
 
     struct lmdb_helper *helper; /* NULL: reading only */
 
     /* The helper's. */
     MDB_txn *txn;
-    u64 event_last;  /* stored, or in the open transaction */
-    u64 root_op;     /* of the root that is stored */
-    u64 snapshot_op; /* of the rows that are being stored; 0: none */
+    u64 event_last;   /* stored, or in the open transaction */
+    u64 root_op;      /* of the root that is stored */
+    u64 rows_sum;     /* of all rows as of that root */
+    u64 snapshot_op;  /* of the rows that are being stored; 0: none */
+    u64 snapshot_sum; /* of all rows as of that op */
     i32 failed;
 };
 
@@ -52,11 +62,37 @@ static inline MDB_val value_of(const void *data, u64 bytes)
     return (MDB_val){.mv_size = bytes, .mv_data = (void *)(uintptr_t)data};
 }
 
+struct root_value {
+    struct store_root root;
+    u64 rows_sum; /* of all current rows: none is missing, none is an old one */
+    u64 txn;      /* LMDB's number of the transaction: a meta page that claims another one is damaged */
+    u64 checksum; /* of all before */
+};
+
+struct archived_value {
+    u64 seq;
+    u64 checksum; /* of it, seeded by the ticket */
+};
+
+static inline u64 archived_checksum(u64 ticket, u64 seq) { return hash64(&seq, sizeof seq, ticket); }
+
 /* Renews the loop's read transaction; `cursor` may be NULL. */
 i32 lmdb_read_begin(struct store *store, MDB_dbi database, MDB_cursor **cursor);
 void lmdb_read_end(struct store *store, MDB_cursor *cursor);
+/* Before LMDB may use the file: is it whole (lmdb_pages.c)? `error` names the page that is not. */
+i32 lmdb_check(const char *directory, char *error, u32 error_bytes);
+
+struct lmdb_value {
+    u64 key;
+    const u8 *data; /* until the next call */
+    u64 bytes;
+};
+/* The newest value of the events whose key is not above `seq`, read page by page, each checked. Between
+ * lmdb_read_begin() and lmdb_read_end(). 1: there is none. */
+i32 lmdb_find_event(struct store *store, u64 seq, struct lmdb_value *value);
+
 /* Of the root as the transaction sees it; 0: there is none. */
-i32 lmdb_root_op(struct store *store, MDB_txn *txn, u64 *op);
+i32 lmdb_root_op(struct store *store, MDB_txn *txn, u64 *op, u64 *rows_sum);
 
 /* Makes the jobs that are submitted run, one after the other (lmdb_helper.c). */
 i32 lmdb_helper_start(struct store *store, struct io *io);
@@ -68,7 +104,7 @@ i32 lmdb_job_run(struct store *store, const struct store_job *job);
 
 /* On the helper's thread, in the open transaction. */
 i32 lmdb_rows_write(struct store *store, const struct store_job *job);
-/* Takes away what a snapshot left that was not finished. */
+/* Takes away what a snapshot left that was not finished. 1: there was none. */
 i32 lmdb_rows_purge(struct store *store, MDB_txn *txn, u64 root_op);
 i32 lmdb_events_write(struct store *store, const struct store_job *job);
 

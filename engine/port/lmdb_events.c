@@ -40,7 +40,9 @@ static i32 index_archived(struct store *store, const u8 *events, u64 bytes)
         at += event->size;
         if (event->kind != TKD_EVENT_ARCHIVED) continue;
         MDB_val key = value_of(&event->ticket, sizeof event->ticket);
-        MDB_val value = value_of(&event->seq, sizeof event->seq);
+        struct archived_value archived = {.seq = event->seq,
+                                          .checksum = archived_checksum(event->ticket, event->seq)};
+        MDB_val value = value_of(&archived, sizeof archived);
         i32 result = result_of(mdb_put(store->txn, store->archived, &key, &value, 0));
         if (result < 0) return result;
     }
@@ -71,17 +73,15 @@ i32 lmdb_events_write(struct store *store, const struct store_job *job)
 
 /* ---- Reading, on the loop's thread ---- */
 
-/* The events of the value at the cursor, verified. */
-static i32 pack_check(const MDB_val *key, const MDB_val *value, const u8 **events, u64 *bytes)
+/* The events of a value, verified. */
+static i32 pack_check(const struct lmdb_value *value, const u8 **events, u64 *bytes)
 {
-    u64 seq, checksum;
-    if (key->mv_size != sizeof seq || value->mv_size < sizeof checksum + sizeof(struct tkd_prefix))
-        return -EIO;
-    memcpy(&seq, key->mv_data, sizeof seq);
-    memcpy(&checksum, value->mv_data, sizeof checksum);
-    *events = (const u8 *)value->mv_data + sizeof checksum;
-    *bytes = value->mv_size - sizeof checksum;
-    return hash64(*events, *bytes, seq) == checksum ? 0 : -EIO;
+    u64 checksum;
+    if (value->bytes < sizeof checksum + sizeof(struct tkd_prefix)) return -EIO;
+    memcpy(&checksum, value->data, sizeof checksum);
+    *events = value->data + sizeof checksum;
+    *bytes = value->bytes - sizeof checksum;
+    return hash64(*events, *bytes, value->key) == checksum ? 0 : -EIO;
 }
 
 static u32 event_size(const u8 *event)
@@ -109,101 +109,91 @@ static i32 pack_next(const u8 *events, u64 bytes, u64 *at, const u8 **event)
     return 0;
 }
 
-/* Places the cursor on the value that may hold `seq`. 1: there is none. */
-static i32 pack_find(MDB_cursor *cursor, u64 seq, MDB_val *key, MDB_val *value)
+/* In a read transaction. 0: there are none. */
+static i32 last_find(struct store *store, u64 *seq)
 {
-    *key = value_of(&seq, sizeof seq);
-    int code = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
-    if (code == 0) {
-        u64 found;
-        ASSERT(key->mv_size == sizeof found);
-        memcpy(&found, key->mv_data, sizeof found);
-        if (found == seq) return 0;
-        code = mdb_cursor_get(cursor, key, value, MDB_PREV);
-    } else if (code == MDB_NOTFOUND) {
-        code = mdb_cursor_get(cursor, key, value, MDB_LAST);
-    }
-    return code == MDB_NOTFOUND ? 1 : result_of(code);
-}
-
-/* Copies events >= `seq` of one value; stops when the buffer is full. */
-static i32 pack_copy(const MDB_val *key, const MDB_val *value, u64 seq, u8 *buffer, u32 bytes_max, u32 *used,
-                     bool *full)
-{
+    struct lmdb_value value;
     const u8 *events, *event;
     u64 bytes, at = 0;
-    i32 result = pack_check(key, value, &events, &bytes);
-    while (result == 0 && (result = pack_next(events, bytes, &at, &event)) == 0) {
-        if (event_seq(event) < seq) continue;
-        *full = event_size(event) > bytes_max - *used;
-        if (*full) return 0;
-        memcpy(buffer + *used, event, event_size(event));
-        *used += event_size(event);
-    }
+    *seq = 0;
+    i32 result = lmdb_find_event(store, U64_NONE, &value);
+    if (result == 0) result = pack_check(&value, &events, &bytes);
+    while (result == 0 && (result = pack_next(events, bytes, &at, &event)) == 0) *seq = event_seq(event);
     return result == 1 ? 0 : result;
+}
+
+/* The rest of the pack that holds `seq`, which must be there when a later one is. 1: there is none. */
+static i32 pack_find(struct store *store, u64 seq, const u8 **events, u64 *bytes)
+{
+    struct lmdb_value value;
+    u64 at = 0, last;
+    const u8 *event;
+    i32 result = lmdb_find_event(store, seq, &value);
+    if (result == 0) result = pack_check(&value, events, bytes);
+    while (result == 0 && (result = pack_next(*events, *bytes, &at, &event)) == 0) {
+        if (event_seq(event) < seq) continue;
+        *bytes -= (u64)(event - *events);
+        *events = event;
+        return event_seq(event) == seq ? 0 : -EIO;
+    }
+    if (result == 1 && seq > 0)
+        result = last_find(store, &last);
+    else
+        return result;
+    return result < 0 ? result : seq <= last ? -EIO : 1;
 }
 
 i32 store_events_read(struct store *store, u64 seq, void *buffer, u32 bytes_max, u32 *bytes)
 {
     *bytes = 0;
-    MDB_cursor *cursor;
-    i32 result = lmdb_read_begin(store, store->events, &cursor);
-    if (result < 0) return result;
-    MDB_val key, value;
-    result = pack_find(cursor, seq, &key, &value);
     bool full = false;
-    while (result == 0) {
-        result = pack_copy(&key, &value, seq, buffer, bytes_max, bytes, &full);
-        if (result < 0 || full) break;
-        int code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-        result = code == MDB_NOTFOUND ? 1 : result_of(code);
+    i32 result = lmdb_read_begin(store, store->events, NULL);
+    if (result < 0) return result;
+    while (result == 0 && !full) {
+        const u8 *events, *event;
+        u64 pack_bytes, at = 0;
+        result = pack_find(store, seq, &events, &pack_bytes);
+        while (result == 0 && !full && (result = pack_next(events, pack_bytes, &at, &event)) == 0) {
+            full = event_size(event) > bytes_max - *bytes;
+            if (full) break;
+            memcpy((u8 *)buffer + *bytes, event, event_size(event));
+            *bytes += event_size(event);
+            seq = event_seq(event) + 1;
+        }
+        if (result == 1 && at > 0) result = 0; /* the next pack */
     }
-    lmdb_read_end(store, cursor);
+    lmdb_read_end(store, NULL);
     if (result == 1 && *bytes > 0) result = 0;
     return result == 0 && full && *bytes == 0 ? -EMSGSIZE : result;
 }
 
 i32 store_event_read(struct store *store, u64 seq, void *buffer, u32 bytes_max)
 {
-    MDB_cursor *cursor;
-    i32 result = lmdb_read_begin(store, store->events, &cursor);
+    i32 result = lmdb_read_begin(store, store->events, NULL);
     if (result < 0) return result;
-    MDB_val key, value;
     const u8 *events, *event;
     u64 bytes, at = 0;
-    result = pack_find(cursor, seq, &key, &value);
-    if (result == 0) result = pack_check(&key, &value, &events, &bytes);
-    while (result == 0 && (result = pack_next(events, bytes, &at, &event)) == 0) {
-        if (event_seq(event) != seq) continue;
-        if (event_size(event) > bytes_max)
-            result = -EMSGSIZE;
-        else
-            memcpy(buffer, event, event_size(event));
-        break;
-    }
-    lmdb_read_end(store, cursor);
+    result = pack_find(store, seq, &events, &bytes);
+    if (result == 0) result = pack_next(events, bytes, &at, &event);
+    if (result == 0 && event_size(event) > bytes_max) result = -EMSGSIZE;
+    if (result == 0) memcpy(buffer, event, event_size(event));
+    lmdb_read_end(store, NULL);
     return result;
 }
 
 i32 store_event_last(struct store *store, u64 *seq)
 {
     *seq = 0;
-    MDB_cursor *cursor;
-    i32 result = lmdb_read_begin(store, store->events, &cursor);
+    i32 result = lmdb_read_begin(store, store->events, NULL);
     if (result < 0) return result;
-    MDB_val key, value;
-    int code = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
-    const u8 *events = NULL, *event;
-    u64 bytes = 0, at = 0;
-    if (code != MDB_NOTFOUND)
-        result = code == 0 ? pack_check(&key, &value, &events, &bytes) : result_of(code);
-    while (result == 0 && (result = pack_next(events, bytes, &at, &event)) == 0) *seq = event_seq(event);
-    lmdb_read_end(store, cursor);
-    return result == 1 ? 0 : result;
+    result = last_find(store, seq);
+    lmdb_read_end(store, NULL);
+    return result;
 }
 
 i32 store_archived_read(struct store *store, u64 ticket, u64 *seq)
 {
+    struct archived_value archived;
     i32 result = lmdb_read_begin(store, store->archived, NULL);
     if (result < 0) return result;
     MDB_val key = value_of(&ticket, sizeof ticket), value;
@@ -212,10 +202,12 @@ i32 store_archived_read(struct store *store, u64 ticket, u64 *seq)
         result = 1;
     else if (code != 0)
         result = result_of(code);
-    else if (value.mv_size != sizeof *seq)
+    else if (value.mv_size != sizeof archived)
         result = -EIO;
     else
-        memcpy(seq, value.mv_data, sizeof *seq);
+        memcpy(&archived, value.mv_data, sizeof archived);
     lmdb_read_end(store, NULL);
-    return result;
+    if (result != 0) return result;
+    *seq = archived.seq;
+    return archived.checksum == archived_checksum(ticket, archived.seq) ? 0 : -EIO;
 }

@@ -38,6 +38,14 @@ static bool value_head(const MDB_val *value, struct rows_value *head)
     return head->bytes == value->mv_size - sizeof *head;
 }
 
+/* What a chunk adds to the sum of all current ones, which stands with the root; nothing when it has no rows.
+ */
+static u64 chunk_sum(u32 table, u64 chunk, const struct rows_value *head)
+{
+    u64 all[] = {table, chunk, head->op, head->checksum, head->bytes};
+    return head->bytes == 0 ? 0 : hash64(all, sizeof all, 0);
+}
+
 /* ---- Writing, on the helper's thread ---- */
 
 /* One slot's database of the table that is being written; chunks come table by table, ascending, mostly. */
@@ -128,6 +136,7 @@ static bool all_zero(const u8 *data, u32 bytes)
 
 static i32 write_chunk(struct writer *writer, const struct store_chunk *chunk)
 {
+    u64 *sum = &writer->store->snapshot_sum;
     i32 result = writer_move(writer, chunk->table);
     struct rows_value heads[SLOTS];
     u32 current = SLOT_NONE;
@@ -137,13 +146,18 @@ static i32 write_chunk(struct writer *writer, const struct store_chunk *chunk)
         if (current == SLOT_NONE || heads[i].op > heads[current].op) current = i;
     }
     if (result < 0) return result;
-    struct slot *target = &writer->slots[current == SLOT_NONE ? 0 : 1 - current];
+    u32 other = current == SLOT_NONE ? 0 : 1 - current;
+    struct slot *target = &writer->slots[other];
     struct rows_value head = {.op = writer->op, .checksum = chunk->checksum, .bytes = chunk->bytes};
+    /* What this replaces: the current value, or one of the same snapshot. */
+    u32 replaced = heads[other].op == writer->op ? other : current;
+    if (replaced != SLOT_NONE) *sum -= chunk_sum(chunk->table, chunk->chunk, &heads[replaced]);
     if (all_zero((const u8 *)(chunk + 1), chunk->bytes)) {
         bool nothing_there = current == SLOT_NONE || heads[current].bytes == 0;
         if (nothing_there) return slot_delete(target, chunk->chunk);
         head.bytes = head.checksum = 0;
     }
+    *sum += chunk_sum(chunk->table, chunk->chunk, &head);
     return slot_write(target, chunk->chunk, &head, chunk + 1);
 }
 
@@ -152,6 +166,7 @@ static i32 unfinished_note(struct store *store, u64 op)
     if (store->snapshot_op == op) return 0;
     ASSERT(store->snapshot_op == 0 && op > store->root_op);
     store->snapshot_op = op;
+    store->snapshot_sum = store->rows_sum;
     u64 number = UNFINISHED_KEY;
     MDB_val key = value_of(&number, sizeof number), value = value_of(&op, sizeof op);
     return result_of(mdb_put(store->txn, store->root, &key, &value, 0));
@@ -196,7 +211,7 @@ i32 lmdb_rows_purge(struct store *store, MDB_txn *txn, u64 root_op)
     u64 number = UNFINISHED_KEY;
     MDB_val key = value_of(&number, sizeof number), value;
     int code = mdb_get(txn, store->root, &key, &value);
-    if (code == MDB_NOTFOUND) return 0;
+    if (code == MDB_NOTFOUND) return 1;
     i32 result = result_of(code);
     for (u32 table = 0; table < STORE_TABLES_MAX; table++) {
         for (u32 i = 0; i < SLOTS && result == 0; i++) {
@@ -236,15 +251,17 @@ struct table_read {
     store_chunk_fn *fn;
     void *owner;
     u64 chunk; /* at which it stopped */
+    u64 sum;   /* of all */
 };
 
-static i32 chunk_give(const struct table_read *read, const struct reader *reader)
+static i32 chunk_give(struct table_read *read, const struct reader *reader)
 {
     _Alignas(16) u8 rows[VALUE_BYTES_MAX];
     const struct rows_value *head = &reader->head;
     if (head->bytes == 0) return 0;
     memcpy(rows, (const u8 *)reader->value.mv_data + sizeof *head, head->bytes);
     if ((u32)hash64(rows, head->bytes, 0) != head->checksum || reader->chunk > UINT32_MAX) return -EIO;
+    read->sum += chunk_sum(read->table, reader->chunk, head);
     return read->fn(read->owner, read->table, (u32)reader->chunk, rows, head->bytes);
 }
 
@@ -266,13 +283,37 @@ static i32 table_each(struct table_read *read)
 
 static i32 table_open(struct store *store, struct table_read *read)
 {
-    i32 result = lmdb_read_begin(store, store->rows[read->table][0], &read->readers[0].cursor);
-    if (result < 0) return result;
-    result = result_of(mdb_cursor_open(store->reader, store->rows[read->table][1], &read->readers[1].cursor));
-    if (result == 0) result = lmdb_root_op(store, store->reader, &read->root_op);
+    i32 result = 0;
+    read->readers[0].cursor = read->readers[1].cursor = NULL;
+    for (u32 i = 0; i < SLOTS && result == 0; i++)
+        result =
+            result_of(mdb_cursor_open(store->reader, store->rows[read->table][i], &read->readers[i].cursor));
     if (result == 0) result = table_each(read);
-    if (read->readers[1].cursor != NULL) mdb_cursor_close(read->readers[1].cursor);
-    lmdb_read_end(store, read->readers[0].cursor);
+    for (u32 i = 0; i < SLOTS; i++) {
+        if (read->readers[i].cursor != NULL) mdb_cursor_close(read->readers[i].cursor);
+    }
+    return result;
+}
+
+static i32 tables_each(struct store *store, struct table_read *read, char *error, u32 error_bytes)
+{
+    u64 sum;
+    i32 result = lmdb_root_op(store, store->reader, &read->root_op, &sum);
+    for (; read->table < STORE_TABLES_MAX && result == 0; read->table++) result = table_open(store, read);
+    if (result == 0 && read->sum != sum) {
+        snprintf(error, error_bytes,
+                 "the store is damaged: its rows are not those that it had at op %llu, though each verifies; "
+                 "remedy: "
+                 "start from a backup",
+                 (unsigned long long)read->root_op);
+        return -EIO;
+    }
+    if (result != 0 && error[0] == 0) {
+        snprintf(
+            error, error_bytes,
+            "the store is damaged: chunk %llu of table %u cannot be read: %s; remedy: start from a backup",
+            (unsigned long long)read->chunk, read->table - 1, strerror(result < 0 ? -result : EIO));
+    }
     return result;
 }
 
@@ -280,17 +321,13 @@ i32 store_chunks_each(struct store *store, store_chunk_fn *fn, void *owner, char
 {
     ASSERT(error_bytes > 0);
     error[0] = 0;
-    for (u32 table = 0; table < STORE_TABLES_MAX; table++) {
-        struct table_read read = {.table = table, .fn = fn, .owner = owner};
-        i32 result = table_open(store, &read);
-        if (result == 0) continue;
-        if (error[0] == 0) {
-            snprintf(error, error_bytes,
-                     "the store is damaged: chunk %llu of table %u cannot be read: %s; remedy: start from a "
-                     "backup",
-                     (unsigned long long)read.chunk, table, strerror(result < 0 ? -result : EIO));
-        }
+    i32 result = lmdb_read_begin(store, store->root, NULL);
+    if (result < 0) {
+        snprintf(error, error_bytes, "the store cannot be read: %s", strerror(-result));
         return result;
     }
-    return 0;
+    struct table_read read = {.fn = fn, .owner = owner};
+    result = tables_each(store, &read, error, error_bytes);
+    lmdb_read_end(store, NULL);
+    return result;
 }

@@ -16,7 +16,7 @@
 #include "base/chunk.h"
 #include "port/io.h"
 
-#define STORE_FORMAT_VERSION 1u
+#define STORE_FORMAT_VERSION 2u
 #define STORE_TABLES_MAX     32u
 
 struct store;
@@ -45,7 +45,7 @@ struct store_job {
     u64 bytes;
     struct store_root
         root;        /* COMMIT; CHUNKS: its op is that of the snapshot, above that of the stored root */
-    char path[4096]; /* COPY: a new directory that gets a compact copy of the store, fsynced */
+    char path[4096]; /* COPY: a new directory that gets a copy of the store, fsynced */
     void (*done)(struct store_job *job, i32 result); /* 0 or -errno */
     void *owner;
     struct store_job *next; /* the store's */

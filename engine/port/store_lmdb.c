@@ -5,6 +5,7 @@
  */
 #include "port/lmdb.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -17,43 +18,38 @@
 #define MAP_BYTES_MIN (1ull << 28)
 #define DATABASES_MAX (2 * STORE_TABLES_MAX + 3u)
 
-struct root_value {
-    struct store_root root;
-    u64 checksum;
-};
-
 /* ---- The root ---- */
 
 /* 1: there is none. */
-static i32 root_get(struct store *store, MDB_txn *txn, struct store_root *root)
+static i32 root_get(struct store *store, MDB_txn *txn, struct root_value *root)
 {
     u64 number = ROOT_KEY;
     MDB_val key = value_of(&number, sizeof number), value;
+    *root = (struct root_value){0};
     int code = mdb_get(txn, store->root, &key, &value);
     if (code == MDB_NOTFOUND) return 1;
     if (code != 0) return result_of(code);
-    struct root_value stored;
-    if (value.mv_size != sizeof stored) return -EIO;
-    memcpy(&stored, value.mv_data, sizeof stored);
-    *root = stored.root;
-    return stored.checksum == hash64(&stored.root, sizeof stored.root, ROOT_KEY) ? 0 : -EIO;
+    if (value.mv_size != sizeof *root) return -EIO;
+    memcpy(root, value.mv_data, sizeof *root);
+    return root->checksum == hash64(root, offsetof(struct root_value, checksum), ROOT_KEY) ? 0 : -EIO;
 }
 
-static i32 root_put(struct store *store, const struct store_root *root)
+static i32 root_put(struct store *store, MDB_txn *txn, const struct store_root *root)
 {
-    struct root_value stored = {.root = *root};
-    stored.checksum = hash64(&stored.root, sizeof stored.root, ROOT_KEY);
+    struct root_value stored = {.root = *root, .rows_sum = store->rows_sum, .txn = mdb_txn_id(txn)};
+    stored.checksum = hash64(&stored, offsetof(struct root_value, checksum), ROOT_KEY);
     u64 number = ROOT_KEY;
     MDB_val key = value_of(&number, sizeof number);
     MDB_val value = value_of(&stored, sizeof stored);
-    return result_of(mdb_put(store->txn, store->root, &key, &value, 0));
+    return result_of(mdb_put(txn, store->root, &key, &value, 0));
 }
 
-i32 lmdb_root_op(struct store *store, MDB_txn *txn, u64 *op)
+i32 lmdb_root_op(struct store *store, MDB_txn *txn, u64 *op, u64 *rows_sum)
 {
-    struct store_root root = {0};
-    i32 result = root_get(store, txn, &root);
-    *op = root.op;
+    struct root_value stored;
+    i32 result = root_get(store, txn, &stored);
+    *op = stored.root.op;
+    *rows_sum = stored.rows_sum;
     return result < 0 ? result : 0;
 }
 
@@ -63,7 +59,8 @@ static i32 commit(struct store *store, const struct store_root *root)
 {
     bool finishes = store->snapshot_op != 0 && root->op == store->snapshot_op;
     ASSERT(finishes || store->snapshot_op == 0 || root->op == store->root_op);
-    i32 result = root_put(store, root);
+    if (finishes) store->rows_sum = store->snapshot_sum;
+    i32 result = root_put(store, store->txn, root);
     if (result == 0 && finishes) {
         u64 number = UNFINISHED_KEY;
         MDB_val key = value_of(&number, sizeof number);
@@ -91,7 +88,7 @@ static i32 copy(struct store *store, const char *path)
     if (made < 0) return made;
     char file[FILE_PATH_BYTES];
     i32 result = file_join(file, path, "data.mdb");
-    if (result == 0) result = result_of(mdb_env_copy2(store->env, path, MDB_CP_COMPACT));
+    if (result == 0) result = result_of(mdb_env_copy(store->env, path));
     if (result == 0) {
         bool direct;
         i32 fd = file_open(file, true, false, &direct);
@@ -150,6 +147,16 @@ static i32 rows_databases_open(struct store *store, MDB_txn *txn, unsigned flags
     return result_of(code);
 }
 
+/* Any transaction that changes something carries the root. */
+static i32 purge(struct store *store, MDB_txn *txn)
+{
+    struct root_value stored;
+    i32 result = lmdb_rows_purge(store, txn, store->root_op);
+    if (result != 0) return result < 0 ? result : 0;
+    result = root_get(store, txn, &stored);
+    return result == 0 ? root_put(store, txn, &stored.root) : -EIO;
+}
+
 static i32 databases_open(struct store *store, bool write, bool create)
 {
     MDB_txn *txn;
@@ -157,11 +164,11 @@ static i32 databases_open(struct store *store, bool write, bool create)
     if (code != 0) return result_of(code);
     unsigned flags = MDB_INTEGERKEY | (create ? MDB_CREATE : 0u);
     i32 result = rows_databases_open(store, txn, flags);
-    if (result == 0) result = result_of(mdb_dbi_open(txn, "events", flags, &store->events));
-    if (result == 0) result = result_of(mdb_dbi_open(txn, "archived", flags, &store->archived));
-    if (result == 0) result = result_of(mdb_dbi_open(txn, "root", flags, &store->root));
-    if (result == 0) result = lmdb_root_op(store, txn, &store->root_op);
-    if (result == 0 && write) result = lmdb_rows_purge(store, txn, store->root_op);
+    if (result == 0) result = result_of(mdb_dbi_open(txn, EVENTS_NAME, flags, &store->events));
+    if (result == 0) result = result_of(mdb_dbi_open(txn, ARCHIVED_NAME, flags, &store->archived));
+    if (result == 0) result = result_of(mdb_dbi_open(txn, ROOT_NAME, flags, &store->root));
+    if (result == 0) result = lmdb_root_op(store, txn, &store->root_op, &store->rows_sum);
+    if (result == 0 && write) result = purge(store, txn);
     if (result < 0) {
         mdb_txn_abort(txn);
         return result;
@@ -201,11 +208,12 @@ static i32 make_new(struct store *store, const char *directory)
     return result < 0 ? result : file_remove(making);
 }
 
-static i32 open_all(struct store *store, const char *directory, struct io *io)
+static i32 open_all(struct store *store, const char *directory, struct io *io, char *error, u32 error_bytes)
 {
     bool write = io != NULL;
     i32 result = write ? file_make_directory(directory) : 0;
     if (result >= 0 && write) result = make_new(store, directory);
+    if (result >= 0) result = lmdb_check(directory, error, error_bytes);
     if (result >= 0) result = env_open(store, directory, write);
     if (result < 0) return result;
     int dead_readers;
@@ -227,7 +235,12 @@ i32 store_open(struct store **store_out, const char *directory, struct io *io, c
         snprintf(error, error_bytes, "no memory to open the store; remedy: free some");
         return -ENOMEM;
     }
-    i32 result = open_all(store, directory, io);
+    error[0] = 0;
+    i32 result = open_all(store, directory, io, error, error_bytes);
+    if (result < 0 && error[0] != 0) {
+        store_close(store);
+        return result;
+    }
     if (result < 0) {
         const char *remedy = result == -ENOSPC   ? "free some disk space"
                              : result == -ENOENT ? "name a data directory that a ticketd has used"
@@ -249,6 +262,7 @@ void store_close(struct store *store)
     if (store->helper != NULL) lmdb_helper_stop(store);
     if (store->txn != NULL) mdb_txn_abort(store->txn);
     env_close(store);
+    file_buffer_free(store->value, store->value_bytes);
     free(store);
 }
 
@@ -273,7 +287,9 @@ i32 store_root_read(struct store *store, struct store_root *root)
 {
     i32 result = lmdb_read_begin(store, store->root, NULL);
     if (result < 0) return result;
-    result = root_get(store, store->reader, root);
+    struct root_value stored;
+    result = root_get(store, store->reader, &stored);
+    *root = stored.root;
     lmdb_read_end(store, NULL);
     return result;
 }

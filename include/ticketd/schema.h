@@ -64,6 +64,8 @@
     S(31, NOT_RUN, "not_run", refused, "an earlier record of the frame was refused and the flag `stop` set") \
     S(32, PAUSED, "paused", refused, "the ticket is paused by an operator: continue it first")               \
     S(33, IN_USE, "in_use", refused, "the name exists already (backup)")                                     \
+    S(34, UNREADABLE, "unreadable", refused,                                                                 \
+      "what was asked for cannot be read from the store: it is damaged; start from a backup")                \
     S(50, DESK_FULL, "desk_full", retry, "no room in memory: close tickets or raise --memory-budget")        \
     S(51, STORAGE_FULL, "storage_full", retry, "no room on the disk: free some; nothing was applied")        \
     S(52, BUSY, "busy", retry, "the server cannot take this now: ask again")                                 \

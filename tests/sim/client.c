@@ -18,7 +18,14 @@
 #define CONTROL_SEQ    (1ull << 62) /* of what belongs to no session */
 #define CATALOG_STEPS  48u
 
-enum client_kind { CLIENT_WORKER = 1, CLIENT_SUBSCRIBER, CLIENT_CASUAL, CLIENT_DEAF, CLIENT_GARBAGE, CLIENT_TWIN };
+enum client_kind {
+    CLIENT_WORKER = 1,
+    CLIENT_SUBSCRIBER,
+    CLIENT_CASUAL,
+    CLIENT_DEAF,
+    CLIENT_GARBAGE,
+    CLIENT_TWIN
+};
 enum client_phase { PHASE_OFF = 1, PHASE_HELLO, PHASE_REGISTER, PHASE_ATTACH, PHASE_READY };
 
 struct outstanding {
@@ -60,7 +67,7 @@ struct client {
     bool halted;   /* must register again */
     bool gives_up; /* what was refused: it asks for something else */
     bool lost;     /* the desk is older than what it knows */
-    u8 *sending; /* not written yet */
+    u8 *sending;   /* not written yet */
     u32 sending_bytes;
     u32 sending_capacity;
     u8 *received;

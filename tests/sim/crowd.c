@@ -1,5 +1,6 @@
-/* The crowd: connections that say nothing, or a piece of a frame now and then, or go in the middle of one. One
- * clock for all of them: each time one, drawn by the seed, does something, so thousands cost what one does. */
+/* The crowd: connections that say nothing, or a piece of a frame now and then, or go in the middle of one.
+ * One clock for all of them: each time one, drawn by the seed, does something, so thousands cost what one
+ * does. */
 #include "core/frame.h"
 #include "tests/sim/request.h"
 #include "tests/sim/world.h"
@@ -61,7 +62,8 @@ static void listen_to(struct member *member)
 {
     u8 answer[4096];
     i32 got;
-    while ((got = net_read(member->socket, answer, sizeof answer)) > 0) {}
+    while ((got = net_read(member->socket, answer, sizeof answer)) > 0) {
+    }
     if (got < 0) leave(member);
 }
 
@@ -70,7 +72,8 @@ static void speak(struct member *member)
     u32 left = crowd->frames_bytes - member->at;
     u32 bytes = chance(1, 3) ? left : (u32)chance_below((u64)left + 1);
     member->at += net_write(member->socket, crowd->frames + member->at, bytes);
-    if (member->at == crowd->frames_bytes && chance(1, 2)) member->at = 0; /* again; HELLO may be said twice */
+    if (member->at == crowd->frames_bytes && chance(1, 2))
+        member->at = 0; /* again; HELLO may be said twice */
 }
 
 static void act(struct member *member)

@@ -73,6 +73,7 @@ struct damage {
     u64 offset;
     char path[PATH_BYTES];
     u8 before[4096];
+    u8 after[4096];
     u32 bytes;
     bool earlier; /* there was some that did no harm then, and may now be found too */
 };
@@ -384,58 +385,119 @@ static bool damage_suits(u32 inode, u64 offset)
     return offset + 4096 <= disk->last_offset || offset >= disk->last_offset + disk->last_bytes;
 }
 
-bool disk_damage(void)
+static void damage_note(const struct name *name, u64 offset, u32 bytes)
+{
+    const struct inode *inode = &disk->inodes[name->inode];
+    disk->damage = (struct damage){.there = true,
+                                   .inode = name->inode,
+                                   .offset = offset,
+                                   .bytes = bytes,
+                                   .earlier = disk->damage.earlier};
+    snprintf(disk->damage.path, PATH_BYTES, "%s", name->path);
+    memcpy(disk->damage.before, inode->cache + offset, bytes);
+}
+
+/* `there` when something has changed. */
+static void damage_done(const struct name *name, enum fault kind)
 {
     struct damage *damage = &disk->damage;
-    if (disk->names.count == 0) return false;
-    struct name *name = &disk->names.items[chance_below(disk->names.count)];
+    struct inode *inode = &disk->inodes[damage->inode];
+    const u8 *at = inode->cache + damage->offset;
+    memcpy(inode->durable + damage->offset, at, damage->bytes);
+    memcpy(damage->after, at, damage->bytes);
+    damage->there = memcmp(damage->before, at, damage->bytes) != 0;
+    if (!damage->there) return;
+    fault_count(kind);
+    say("damaged: %s at %llu", name->path, (unsigned long long)damage->offset);
+}
+
+/* Of the store: any page, used or not. */
+static void page_damage(const struct name *name)
+{
     struct inode *inode = &disk->inodes[name->inode];
-    if (strstr(name->path, ".log") == NULL || inode->bytes < 4096) return false;
+    u64 pages = inode->bytes / 4096, page = chance_below(pages), from = chance_below(pages);
+    if (chance(1, 4)) page = chance_below(min_u64(pages, 4));
+    u8 *at = inode->cache + page * 4096;
+    damage_note(name, page * 4096, 4096);
+    switch (chance_below(5)) {
+    case 0:
+        at[chance_below(4096)] ^= (u8)(1u << chance_below(8));
+        break;
+    case 1:
+        at[chance_below(64)] ^= (u8)(1u << chance_below(8)); /* its head, and what follows */
+        break;
+    case 2:
+        memmove(at, inode->cache + from * 4096, 4096); /* misdirected */
+        break;
+    case 3:
+        memset(at, 0, 4096);
+        break;
+    default:
+        for (u32 i = 0; i < 4096; i++) at[i] = (u8)chance_below(256);
+    }
+    damage_done(name, FAULT_PAGE_DAMAGE);
+}
+
+static void sector_damage(const struct name *name)
+{
+    struct inode *inode = &disk->inodes[name->inode];
     u64 offset = chance_below(inode->bytes / SECTOR) * SECTOR;
     if (chance(1, 2)) offset = chance_below(min_u64(inode->bytes / SECTOR, 16)) * SECTOR;
-    if (!damage_suits(name->inode, offset)) return false;
-    *damage = (struct damage){
-        .there = true, .inode = name->inode, .offset = offset, .bytes = SECTOR, .earlier = damage->earlier};
-    snprintf(damage->path, PATH_BYTES, "%s", name->path);
-    memcpy(damage->before, inode->cache + offset, SECTOR);
+    if (!damage_suits(name->inode, offset)) return;
+    damage_note(name, offset, SECTOR);
+    u8 *at = inode->cache + offset;
     u64 from = chance_below(inode->bytes / SECTOR) * SECTOR;
     switch (chance_below(3)) {
     case 0:
-        inode->cache[offset + chance_below(SECTOR)] ^= (u8)(1u << chance_below(8));
+        at[chance_below(SECTOR)] ^= (u8)(1u << chance_below(8));
         break;
     case 1:
-        memmove(inode->cache + offset, inode->cache + from, SECTOR); /* misdirected */
+        memmove(at, inode->cache + from, SECTOR); /* misdirected */
         break;
     default:
-        memset(inode->cache + offset, 0, SECTOR);
+        memset(at, 0, SECTOR);
     }
-    memcpy(inode->durable + offset, inode->cache + offset, SECTOR);
-    if (memcmp(damage->before, inode->cache + offset, SECTOR) == 0) damage->there = false;
-    say("damaged: %s at %llu", damage->path, (unsigned long long)offset);
-    return damage->there;
+    damage_done(name, FAULT_DAMAGE);
+}
+
+void disk_damage(void)
+{
+    if (disk->names.count == 0) return;
+    const struct name *name = &disk->names.items[chance_below(disk->names.count)];
+    const struct inode *inode = &disk->inodes[name->inode];
+    if (inode->directory || strstr(name->path, "/backups/") != NULL || inode->bytes < 4096) return;
+    if (inode->memory_fd != 0 && world->plan.faults[FAULT_PAGE_DAMAGE]) page_damage(name);
+    if (strstr(name->path, ".log") != NULL && world->plan.faults[FAULT_DAMAGE]) sector_damage(name);
 }
 
 bool disk_damaged(void) { return disk->damage.there; }
+bool disk_damaged_store(void)
+{
+    return disk->damage.there && disk->inodes[disk->damage.inode].memory_fd != 0;
+}
 
 bool disk_damage_named(const char *error)
 {
+    if (disk_damaged_store()) return strstr(error, "store") != NULL;
     const char *name = strrchr(disk->damage.path, '/') + 1;
     return strstr(error, disk->damage.earlier ? ".log" : name) != NULL;
 }
 
 void disk_damage_forget(void)
 {
-    disk->damage.earlier = disk->damage.earlier || disk->damage.there;
+    disk->damage.earlier = disk->damage.earlier || (disk->damage.there && !disk_damaged_store());
     disk->damage.there = false;
 }
 
+/* Unless something else was written there since. */
 void disk_damage_undo(void)
 {
     struct damage *damage = &disk->damage;
     struct inode *inode = &disk->inodes[damage->inode];
+    damage->there = false;
+    if (memcmp(inode->cache + damage->offset, damage->after, damage->bytes) != 0) return;
     memcpy(inode->cache + damage->offset, damage->before, damage->bytes);
     memcpy(inode->durable + damage->offset, damage->before, damage->bytes);
-    damage->there = false;
 }
 
 /* ---- Room ---- */
@@ -470,6 +532,7 @@ static i32 fd_open(u32 inode)
 /* A synchronous call: takes time, and is a step. */
 static void step(void)
 {
+    if (world->judging) return;
     world->now_ns += 10 * US_NS + chance_below(200 * US_NS);
     crash_step();
 }
@@ -701,8 +764,8 @@ i64 disk_read(i32 fd, void *buffer, u64 bytes, u64 offset)
 {
     step();
     struct inode *inode = inode_of(fd);
-    i32 error = exhaust_call(CALL_READ);
-    if (error == 0 && fault(FAULT_READ_ERROR, 1, 100)) error = -EIO;
+    i32 error = world->judging ? 0 : exhaust_call(CALL_READ);
+    if (error == 0 && fault(FAULT_READ_ERROR, 1, inode->memory_fd != 0 ? 4000 : 100)) error = -EIO;
     if (error < 0) {
         world->errors_expected = true;
         return error;

@@ -38,7 +38,8 @@ void exhaust_begin(void)
     world->plan.power = POWER_EVEN;
 }
 
-/* From here on it is another life than the one that was counted: what is torn now differs from point to point. */
+/* From here on it is another life than the one that was counted: what is torn now differs from point to
+ * point. */
 static void fire(void)
 {
     passed.fired = world->errors_expected = true;

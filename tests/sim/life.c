@@ -188,9 +188,7 @@ static void process_bury(enum end end)
     store_crash();
     disk_crash(end == END_CRASHED && world->power_lost);
     process_memory_drop();
-    if (world->plan.faults[FAULT_DAMAGE] && !world->healed && !disk_damaged() && chance(1, 4) &&
-        disk_damage())
-        fault_count(FAULT_DAMAGE);
+    if (!world->healed && !disk_damaged() && chance(1, 4)) disk_damage();
 }
 
 /* ---- A world ---- */

@@ -40,6 +40,7 @@ static void report(const struct tally *tally)
     printf("%" PRIu64 " starts (%" PRIu64 " more refused), %" PRIu64 " clean stops, %" PRIu64
            " stops by error, %" PRIu64 " digests compared\n",
            tally->boots, tally->refused, tally->clean_stops, tally->failed_stops, tally->digests);
+    printf("%" PRIu64 " damaged events not shown\n", tally->unreadable);
     printf("%" PRIu64 " commands, %" PRIu64 " acknowledged, %" PRIu64 " events shown, %" PRIu64
            " connections\n",
            tally->commands, tally->acknowledged, tally->events, tally->connections);

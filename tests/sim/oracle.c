@@ -1,5 +1,6 @@
 #include "tests/sim/oracle.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -10,9 +11,9 @@
 #include "tests/naive/compare.h"
 #include "tests/sim/world.h"
 
-#define SYNC_SLACK_NS SECOND_NS /* what a sync may take, and getting to it */
-#define SENT_MAX  (1u << 21) /* slots of the hash table of frames */
-#define SHOWN_MAX 4096u      /* answers to queries that are remembered, about */
+#define SYNC_SLACK_NS SECOND_NS  /* what a sync may take, and getting to it */
+#define SENT_MAX      (1u << 21) /* slots of the hash table of frames */
+#define SHOWN_MAX     4096u      /* answers to queries that are remembered, about */
 
 u32 __real_state_apply(struct state *state, const struct command *command, void *results);
 u32 __wrap_state_apply(struct state *state, const struct command *command, void *results);
@@ -27,8 +28,8 @@ struct entry {
     struct tkd_frame *frame;
     u64 time_ms;
     u64 frame_hash;
-    u64 results_hash;  /* as the live process answered */
-    u64 digest_shown;  /* of the desk behind this op; 0: nobody asked */
+    u64 results_hash;    /* as the live process answered */
+    u64 digest_shown;    /* of the desk behind this op; 0: nobody asked */
     u64 acknowledged_ns; /* when somebody was told; 0: nobody was */
 };
 
@@ -50,8 +51,8 @@ struct oracle {
     struct sent *sent;
     u32 sent_count;
     struct shown shown[SHOWN_MAX]; /* in this life of the process */
-    u64 told_op;       /* the newest op that anybody was shown something of */
-    u64 *event_hashes; /* seq - 1, as the replay raises them */
+    u64 told_op;                   /* the newest op that anybody was shown something of */
+    u64 *event_hashes;             /* seq - 1, as the replay raises them */
     u64 event_count;
     u64 event_capacity;
     u64 *seen_hashes; /* seq - 1; 0: nobody has seen it */
@@ -116,7 +117,8 @@ u64 oracle_sent(const struct tkd_frame *frame)
 /* Somebody was shown what this op has done: it must never be taken back. */
 static void told(u64 op)
 {
-    if (op > process_durable_op()) violation("op %llu was shown before it was durable", (unsigned long long)op);
+    if (op > process_durable_op())
+        violation("op %llu was shown before it was durable", (unsigned long long)op);
     oracle->told_op = max_u64(oracle->told_op, op);
 }
 
@@ -247,7 +249,8 @@ u32 __wrap_state_query(const struct state *state, u32 op, const void *record, u6
                        const struct event_source *events, void *rows, u32 rows_bytes_max, u32 *count,
                        u64 *cursor, enum tkd_status *status)
 {
-    u32 bytes = __real_state_query(state, op, record, now_ms, events, rows, rows_bytes_max, count, cursor, status);
+    u32 bytes =
+        __real_state_query(state, op, record, now_ms, events, rows, rows_bytes_max, count, cursor, status);
     if (oracle->comparing) return bytes;
     u64 hash;
     struct shown *shown = shown_slot(rows, bytes, &hash);
@@ -269,7 +272,8 @@ void oracle_shown(const struct tkd_frame *answer)
     if (answer->op != TKD_OP_STATUS && answer->op != TKD_OP_DIGEST) return;
     u64 op = figure(answer, "op");
     told(op);
-    if (answer->op == TKD_OP_DIGEST && op > 0) oracle->entries[op - 1].digest_shown = figure(answer, "digest_full");
+    if (answer->op == TKD_OP_DIGEST && op > 0)
+        oracle->entries[op - 1].digest_shown = figure(answer, "digest_full");
 }
 
 /* ---- The replay from scratch ---- */
@@ -343,9 +347,15 @@ static void events_compare(const struct recovery *recovery)
     ASSERT(store_event_last(recovery->store, &last) == 0);
     for (u64 seq = 1; seq <= oracle->event_count; seq++) {
         const struct tkd_event *event = event_at(log, seq);
-        if (event == NULL && store_event_read(recovery->store, seq, buffer, sizeof buffer) == 0)
-            event = (const struct tkd_event *)(const void *)buffer;
-        if (event == NULL) violation("event %llu is missing", (unsigned long long)seq);
+        i32 result = event == NULL ? store_event_read(recovery->store, seq, buffer, sizeof buffer) : 0;
+        if (result == -EIO && disk_damaged_store()) {
+            say("event %llu cannot be read", (unsigned long long)seq);
+            world->tally->unreadable++;
+            disk_damage_undo(); /* it says so; the operator has put the page back */
+            result = store_event_read(recovery->store, seq, buffer, sizeof buffer);
+        }
+        if (result != 0) violation("event %llu is missing: %d", (unsigned long long)seq, result);
+        if (event == NULL) event = (const struct tkd_event *)(const void *)buffer;
         if (event_hash(event) != oracle->event_hashes[seq - 1])
             violation("event %llu has changed", (unsigned long long)seq);
     }
@@ -404,7 +414,9 @@ void oracle_recovered(const struct recovery *recovery)
     state_validate(oracle->shadow);
     if (!timers_equal(recovery->state, oracle->shadow))
         violation("the recovered desk has other deadlines than the one that never stopped");
+    world->judging = true;
     events_compare(recovery);
+    world->judging = false;
     if (lost) seen_forget();
     world->may_lose = false;
 }

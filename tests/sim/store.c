@@ -101,7 +101,6 @@ ssize_t __real_write(int fd, const void *buffer, size_t bytes);
 void *__real_mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __real_munmap(void *address, size_t bytes);
 int __real_mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode);
-int __real_mdb_env_copy2(MDB_env *env, const char *path, unsigned flags);
 
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_close(int fd);
@@ -120,7 +119,6 @@ void *__wrap_mmap(void *address, size_t bytes, int protection, int flags, int fd
 int __wrap_munmap(void *address, size_t bytes);
 int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes);
 int __wrap_mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode);
-int __wrap_mdb_env_copy2(MDB_env *env, const char *path, unsigned flags);
 
 /* Of an open file of the store. */
 struct file {
@@ -260,10 +258,4 @@ int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes)
 int __wrap_mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode)
 {
     return __real_mdb_env_open(env, path, flags | MDB_NOLOCK, mode);
-}
-
-/* A compact copy has a thread of its own; a plain one does not. */
-int __wrap_mdb_env_copy2(MDB_env *env, const char *path, unsigned flags)
-{
-    return __real_mdb_env_copy2(env, path, flags & ~(unsigned)MDB_CP_COMPACT);
 }

@@ -139,7 +139,7 @@ void fault_count(enum fault kind) { world->tally->faults[kind]++; }
 
 bool fault(enum fault kind, u64 part, u64 whole)
 {
-    if (!world->plan.faults[kind] || world->healed || !chance(part, whole)) return false;
+    if (!world->plan.faults[kind] || world->healed || world->judging || !chance(part, whole)) return false;
     fault_count(kind);
     return true;
 }

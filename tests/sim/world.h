@@ -24,7 +24,8 @@
     F(WRITE_ERROR, "error of a write")                                                                       \
     F(SYNC_ERROR, "error of a sync")                                                                         \
     F(READ_ERROR, "error of a read")                                                                         \
-    F(DAMAGE, "sector damaged at rest")                                                                      \
+    F(PAGE_DAMAGE, "page of the store damaged at rest")                                                      \
+    F(DAMAGE, "sector of the log damaged at rest")                                                           \
     F(DISK_FULL, "disk full")                                                                                \
     F(DISK_SLOW, "slow disk")                                                                                \
     F(DISK_STUCK, "stuck disk")                                                                              \
@@ -51,7 +52,8 @@ struct tally {
     u64 seeds;
     u64 simulated_ns;
     u64 boots;
-    u64 refused; /* starts that refused damaged or unreadable data */
+    u64 refused;    /* starts that refused damaged or unreadable data */
+    u64 unreadable; /* damaged events that were not shown */
     u64 clean_stops;
     u64 failed_stops; /* the process ended by itself after an error of disk or store */
     u64 commands;     /* in logs, after the last recovery */
@@ -79,7 +81,7 @@ struct plan {
     u32 workers;
     u32 subscribers;
     u32 others;
-    u32 crowd; /* connections that are silent, slow or stop in the middle of a frame */
+    u32 crowd;        /* connections that are silent, slow or stop in the middle of a frame */
     u64 think_ns;     /* between requests of a client, about */
     u32 text_bytes;   /* of a request at most, about */
     u64 crash_steps;  /* steps of I/O between crashes, about */
@@ -95,9 +97,9 @@ struct plan {
     u64 disk_bytes;
     enum power power;
     u32 checkpoint_requests; /* one of so many requests is for a checkpoint or a backup */
-    u64 memory_bytes; /* decides how many rows there may be */
-    u64 ring_bytes;   /* of events in memory */
-    u64 buffer_bytes; /* of connections */
+    u64 memory_bytes;        /* decides how many rows there may be */
+    u64 ring_bytes;          /* of events in memory */
+    u64 buffer_bytes;        /* of connections */
     bool virtual_clock;
     u32 durability;  /* enum wal_durability */
     u32 interval_ms; /* of syncs, where the mode has it */
@@ -128,6 +130,7 @@ struct world {
     bool may_lose;        /* since the last start that succeeded the kernel has lost what it had not synced */
     u64 lost_ns;          /* then */
     u64 synced_op;        /* the log has said that it is durable up to here */
+    bool judging;         /* the oracle reads: nothing fails, and no time passes */
     bool done;            /* healed, and everybody has what he wants */
     jmp_buf crashed;
     char repeat[160]; /* the command that lives this life again */
@@ -174,11 +177,12 @@ void disk_create(void);
 void disk_destroy(void);
 /* What is left when the process is gone; with `power` lost what was not synced is up to chance. */
 void disk_crash(bool power);
-/* Damages a sector of the log that must be detected; false: none suits. */
-bool disk_damage(void);
+/* Damages a sector of the log that must be detected, or a page of the store, or nothing. */
+void disk_damage(void);
 void disk_damage_undo(void);
 void disk_damage_forget(void); /* it did no harm */
 bool disk_damaged(void);
+bool disk_damaged_store(void);             /* in a page of the store */
 bool disk_damage_named(const char *error); /* does it name the place? */
 u64 disk_room(void);
 bool disk_is_file(i32 fd);

@@ -94,7 +94,7 @@ Test(recovery, other_versions_are_refused)
     root_change(newer_machine);
     expect_refusal(-EPROTONOSUPPORT, "state machine version 2");
     root_change(newer_format);
-    expect_refusal(-EPROTONOSUPPORT, "format version 2");
+    expect_refusal(-EPROTONOSUPPORT, "format version 3");
 }
 
 Test(recovery, a_store_without_its_log_starts_from_the_checkpoint)

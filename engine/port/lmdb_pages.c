@@ -1,0 +1,551 @@
+/* Reading LMDB's pages without trusting them.
+ *
+ * LMDB has no checksums and believes every page: a damaged one makes it read or write anywhere. So before it
+ * is used, a start walks what it is going to use: both meta pages, the free list, the branch pages of every
+ * tree and the leaves of all but the events' tree, which is as large as all history. The events' leaves are
+ * read here, and checked whenever they are.
+ *
+ * What a walk makes sure of: every page is where it says it is, and of the kind that its parent expects;
+ * nodes lie inside their page and fill it; keys ascend and keep to the bounds that the parents set; the
+ * counts kept with each tree are right; and every page of the file is used once, or free, or an overflow page
+ * of an event: so LMDB never takes a used one for free. That the values are the right ones is up to their
+ * checksums, and to the sum of all current ones in the root.
+ *
+ * The format is that of LMDB 0.9 (data version 1), which has not changed since 2014.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "port/file.h"
+#include "port/lmdb.h"
+
+#define META_MAGIC      0xBEEFC0DEu
+#define META_VERSION    1u
+#define DEPTH_MAX       32u
+#define PAGE_BYTES_MAX  65536u
+#define PAGES_MAX       (1ull << 32)
+#define VALUE_BYTES_TOP (16ull << 20) /* of one that has pages of its own */
+
+enum page_flags { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8 };
+enum node_flags { NODE_OVERFLOW = 1, NODE_TREE = 2 };
+
+struct page_head {
+    u64 number;
+    u16 unused;
+    u16 flags;
+    u16 lower; /* end of the offsets of its nodes; of an overflow page its count of pages, with `upper` */
+    u16 upper; /* begin of the nodes */
+};
+
+struct node_head {
+    u16 low; /* of a child's page number, or of the size of the data */
+    u16 high;
+    u16 flags; /* of a child: the highest part of its number */
+    u16 key_bytes;
+};
+
+struct tree_record {
+    u32 page_bytes; /* of the first tree of a meta page */
+    u16 flags;
+    u16 depth;
+    u64 branches;
+    u64 leaves;
+    u64 overflows;
+    u64 entries;
+    u64 root;
+};
+
+struct meta {
+    u32 magic;
+    u32 version;
+    u64 address;
+    u64 map_bytes;
+    struct tree_record free;
+    struct tree_record main;
+    u64 last_page;
+    u64 txn;
+};
+
+struct node {
+    const u8 *key;
+    const u8 *data;
+    u64 key_bytes;
+    u64 bytes; /* of the data */
+    u64 child;
+    u16 flags;
+};
+
+/* ---- One page ---- */
+
+static struct page_head head_of(const u8 *page)
+{
+    struct page_head head;
+    memcpy(&head, page, sizeof head);
+    return head;
+}
+
+static u32 node_count(const u8 *page) { return (head_of(page).lower - (u32)sizeof(struct page_head)) / 2; }
+
+/* Of a page whose head was checked. false: it lies outside. *end: behind it. */
+static bool node_at(const u8 *page, u32 page_bytes, u32 index, struct node *node, u64 *end)
+{
+    struct page_head head = head_of(page);
+    struct node_head at;
+    u16 offset;
+    memcpy(&offset, page + sizeof head + 2 * index, sizeof offset);
+    if (offset < head.upper || offset % 2 != 0 || offset + sizeof at > page_bytes) return false;
+    memcpy(&at, page + offset, sizeof at);
+    bool branch = head.flags == PAGE_BRANCH;
+    u64 number = (u64)at.low | (u64)at.high << 16;
+    *node = (struct node){.key = page + offset + sizeof at,
+                          .data = page + offset + sizeof at + at.key_bytes,
+                          .key_bytes = at.key_bytes,
+                          .bytes = branch ? 0 : number,
+                          .child = number | (u64)at.flags << 32,
+                          .flags = branch ? 0 : at.flags};
+    u64 here = (node->flags & NODE_OVERFLOW) ? sizeof(u64) : node->bytes;
+    *end = round_up(offset + sizeof at + at.key_bytes + here, 2);
+    return *end <= page_bytes;
+}
+
+static u64 key_of(const struct node *node)
+{
+    u64 key;
+    memcpy(&key, node->key, sizeof key);
+    return key;
+}
+
+/* Where a page lies in its tree. */
+struct place {
+    u64 number;
+    u32 depth;  /* 1: a leaf */
+    bool names; /* keys are no numbers, but the trees' names */
+    u64 low;    /* no key is below */
+    u64 high;   /* all keys are below; U64_NONE: no bound */
+};
+
+/* What is wrong with it; NULL: nothing. */
+static const char *page_fault(const u8 *page, u32 page_bytes, const struct place *place)
+{
+    struct page_head head = head_of(page);
+    if (head.number != place->number) return "another page is in its place";
+    if (head.flags != (place->depth == 1 ? PAGE_LEAF : PAGE_BRANCH)) return "it is of another kind";
+    if (head.lower < sizeof head + 2 || head.lower % 2 != 0 || head.lower > head.upper ||
+        head.upper > page_bytes)
+        return "its bounds are wrong";
+    u64 used = 0, last = 0;
+    for (u32 i = 0; i < node_count(page); i++) {
+        struct node node;
+        u64 end;
+        if (!node_at(page, page_bytes, i, &node, &end)) return "a node lies outside";
+        used += end - (u64)(node.key - page - (i64)sizeof(struct node_head));
+        bool unkeyed = place->depth > 1 && i == 0; /* the first child takes all below the second's key */
+        if (unkeyed || place->names) continue;
+        if (node.key_bytes != sizeof last) return "a key has another size";
+        u64 key = key_of(&node);
+        if (key < place->low || key >= place->high) return "a key is out of bounds";
+        if (i > (place->depth > 1 ? 1u : 0u) && key <= last) return "its keys do not ascend";
+        last = key;
+    }
+    return used == page_bytes - head.upper ? NULL : "its nodes do not fill it";
+}
+
+/* The bounds of a child. */
+static struct place child_place(const u8 *page, u32 page_bytes, const struct place *place, u32 index)
+{
+    struct node node, next;
+    u64 end;
+    ASSERT(node_at(page, page_bytes, index, &node, &end));
+    struct place child = {.number = node.child,
+                          .depth = place->depth - 1,
+                          .names = place->names,
+                          .low = index == 0 || place->names ? place->low : key_of(&node),
+                          .high = place->high};
+    if (index + 1 == node_count(page) || place->names) return child;
+    ASSERT(node_at(page, page_bytes, index + 1, &next, &end));
+    child.high = key_of(&next);
+    return child;
+}
+
+/* All of it, or nothing. */
+static i32 read_exactly(int fd, void *buffer, u64 bytes, u64 offset)
+{
+    ssize_t got;
+    do got = pread(fd, buffer, bytes, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return -errno;
+    return (u64)got == bytes ? 0 : -EBADMSG;
+}
+
+/* ---- The walk ---- */
+
+struct walk {
+    int fd;
+    u32 page_bytes;
+    u64 file_pages;
+    u64 last_page;
+    u8 *taken; /* a bit a page */
+    u64 taken_count;
+    u64 unseen;               /* overflow pages of events */
+    u8 *pages;                /* one of each depth, of the main tree and of one below */
+    struct tree_record *tree; /* counted down to zero */
+    bool free_list;
+    bool lazy;     /* leaves are left for later */
+    bool archived; /* the tree is that of archived tickets */
+    bool rooted;   /* the tree is that of the root */
+    u64 root_txn;  /* that the root says it was written by; 0: there is none */
+    /* What it found. */
+    u64 page;
+    const char *fault;
+};
+
+static i32 fault_at(struct walk *walk, u64 page, const char *fault)
+{
+    walk->page = page;
+    walk->fault = fault;
+    return -EIO;
+}
+
+static i32 page_take(struct walk *walk, u64 number, u64 by)
+{
+    if (number < 2 || number > walk->last_page) return fault_at(walk, by, "it leads outside the file");
+    u8 *byte = &walk->taken[number / 8], bit = (u8)(1u << number % 8);
+    if (*byte & bit) return fault_at(walk, by, "it leads to a page that is used elsewhere, or free");
+    *byte |= bit;
+    walk->taken_count++;
+    return 0;
+}
+
+static i32 page_read(struct walk *walk, u64 number, u8 *page)
+{
+    i32 result = read_exactly(walk->fd, page, walk->page_bytes, number * walk->page_bytes);
+    if (result == -EBADMSG) return fault_at(walk, number, "the file ends before it");
+    return result < 0 ? (void)fault_at(walk, number, "it cannot be read"), result : 0;
+}
+
+/* Pages of its own for the value of a node; what is in them goes to `value`. */
+static i32 overflow_read(struct walk *walk, const struct node *node, u64 by, u8 *value)
+{
+    u64 number;
+    memcpy(&number, node->data, sizeof number);
+    u64 count = (sizeof(struct page_head) + node->bytes - 1) / walk->page_bytes + 1;
+    for (u64 i = 0; i < count; i++) {
+        i32 result = page_take(walk, number + i, by);
+        if (result < 0) return result;
+    }
+    struct page_head head;
+    i32 result = read_exactly(walk->fd, &head, sizeof head, number * walk->page_bytes);
+    if (result == 0) {
+        if (head.number != number || head.flags != PAGE_OVERFLOW ||
+            (head.lower | (u64)head.upper << 16) != count)
+            return fault_at(walk, number, "it is no overflow page, or another one");
+        result = read_exactly(walk->fd, value, node->bytes, number * walk->page_bytes + sizeof head);
+    }
+    if (result < 0) return (void)fault_at(walk, number, "it cannot be read"), result;
+    walk->tree->overflows -= count;
+    return 0;
+}
+
+static i32 free_pages_take(struct walk *walk, const u8 *list, u64 bytes, u64 by)
+{
+    u64 count, number, last = U64_NONE;
+    if (bytes < sizeof count || bytes % sizeof count != 0) return fault_at(walk, by, "no list of free pages");
+    memcpy(&count, list, sizeof count);
+    if (count != bytes / sizeof count - 1) return fault_at(walk, by, "no list of free pages");
+    for (u64 i = 1; i <= count; i++, last = number) {
+        memcpy(&number, list + i * sizeof number, sizeof number);
+        if (number >= last) return fault_at(walk, by, "its list of free pages is not in order");
+        i32 result = page_take(walk, number, by);
+        if (result < 0) return result;
+    }
+    return 0;
+}
+
+static i32 walk_free_node(struct walk *walk, const struct node *node, u64 by)
+{
+    if (!(node->flags & NODE_OVERFLOW)) return free_pages_take(walk, node->data, node->bytes, by);
+    if (node->bytes > walk->last_page * sizeof(u64)) return fault_at(walk, by, "no list of free pages");
+    u8 *value = malloc(node->bytes);
+    if (value == NULL) return -ENOMEM;
+    i32 result = overflow_read(walk, node, by, value);
+    if (result == 0) result = free_pages_take(walk, value, node->bytes, by);
+    free(value);
+    return result;
+}
+
+static i32 walk_tree(struct walk *walk, const struct tree_record *record, bool names, u8 *pages);
+
+static bool named(const struct node *node, const char *name)
+{
+    return node->key_bytes == strlen(name) && memcmp(node->key, name, node->key_bytes) == 0;
+}
+
+static i32 walk_named_tree(struct walk *walk, const struct node *node, u64 by)
+{
+    struct tree_record record, *outer = walk->tree;
+    if (node->flags != NODE_TREE || node->bytes != sizeof record)
+        return fault_at(walk, by, "no tree's record");
+    memcpy(&record, node->data, sizeof record);
+    if (record.flags != MDB_INTEGERKEY) return fault_at(walk, by, "a tree of another kind");
+    walk->rooted = named(node, ROOT_NAME);
+    walk->archived = named(node, ARCHIVED_NAME);
+    walk->lazy = named(node, EVENTS_NAME);
+    i32 result = walk_tree(walk, &record, false, walk->pages + DEPTH_MAX * walk->page_bytes);
+    if (result == 0 && record.root == U64_NONE && record.entries != 0)
+        result = fault_at(walk, by, "a tree's counts are wrong");
+    walk->lazy = walk->archived = walk->rooted = false;
+    walk->tree = outer;
+    return result;
+}
+
+static void root_note(struct walk *walk, const struct node *node)
+{
+    struct root_value root;
+    if (key_of(node) != ROOT_KEY || node->bytes != sizeof root) return;
+    memcpy(&root, node->data, sizeof root);
+    walk->root_txn = root.txn;
+}
+
+static bool archived_sound(const struct node *node)
+{
+    struct archived_value archived;
+    if (node->bytes != sizeof archived) return false;
+    memcpy(&archived, node->data, sizeof archived);
+    return archived.checksum == archived_checksum(key_of(node), archived.seq);
+}
+
+static i32 walk_leaf(struct walk *walk, const u8 *page, const struct place *place)
+{
+    i32 result = 0;
+    for (u32 i = 0; i < node_count(page) && result == 0; i++) {
+        struct node node;
+        u64 end;
+        ASSERT(node_at(page, walk->page_bytes, i, &node, &end));
+        if (walk->free_list)
+            result = walk_free_node(walk, &node, place->number);
+        else if (place->names)
+            result = walk_named_tree(walk, &node, place->number);
+        else if (node.flags != 0)
+            result = fault_at(walk, place->number, "a value of another kind");
+        else if (walk->rooted)
+            root_note(walk, &node);
+        else if (walk->archived && !archived_sound(&node))
+            result = fault_at(walk, place->number, "an archived ticket does not verify");
+    }
+    walk->tree->entries -= node_count(page);
+    walk->tree->leaves--;
+    return result;
+}
+
+/* `page` has room for one page, and behind it for one of every depth below. Recursion ends with the depth. */
+static i32 walk_page(struct walk *walk, const struct place *place, u64 by, u8 *page)
+{
+    i32 result = page_take(walk, place->number, by);
+    if (result < 0) return result;
+    if (place->depth == 1 && walk->lazy) {
+        walk->tree->leaves--;
+        return place->number < walk->file_pages ? 0
+                                                : fault_at(walk, place->number, "the file ends before it");
+    }
+    result = page_read(walk, place->number, page);
+    if (result < 0) return result;
+    const char *fault = page_fault(page, walk->page_bytes, place);
+    if (fault != NULL) return fault_at(walk, place->number, fault);
+    if (place->depth == 1) return walk_leaf(walk, page, place);
+    walk->tree->branches--;
+    for (u32 i = 0; i < node_count(page) && result == 0; i++) {
+        struct place child = child_place(page, walk->page_bytes, place, i);
+        result = walk_page(walk, &child, place->number, page + walk->page_bytes);
+    }
+    return result;
+}
+
+static i32 walk_tree(struct walk *walk, const struct tree_record *record, bool names, u8 *pages)
+{
+    struct tree_record left = *record;
+    u64 meta = 0;
+    walk->tree = &left;
+    if (record->depth > DEPTH_MAX || (record->depth == 0) != (record->root == U64_NONE))
+        return fault_at(walk, meta, "a tree's depth is wrong");
+    if (record->depth == 0) return 0;
+    struct place place = {.number = record->root, .depth = record->depth, .names = names, .high = U64_NONE};
+    i32 result = walk_page(walk, &place, meta, pages);
+    if (result < 0) return result;
+    if (walk->lazy) {
+        walk->unseen += left.overflows;
+        left.overflows = left.entries = 0;
+    }
+    if ((left.branches | left.leaves | left.overflows | left.entries) != 0)
+        return fault_at(walk, record->root, "the counts of the tree that begins there are wrong");
+    return 0;
+}
+
+/* A meta page has no checksum, so its number of the transaction is compared with the one that the root of its
+ * tree carries; only the first transaction, which makes the trees, has no root. When damage makes the older
+ * meta page count, what the other one held is still in the log, or the log says that it begins later. */
+static i32 meta_stamp_check(struct walk *walk, const struct meta *meta)
+{
+    if (walk->root_txn == meta->txn || (walk->root_txn == 0 && meta->txn == 1)) return 0;
+    return fault_at(walk, meta->txn % 2, "it is not of the transaction that it claims");
+}
+
+static i32 walk_all(struct walk *walk, const struct meta *meta)
+{
+    walk->free_list = true;
+    i32 result = walk_tree(walk, &meta->free, false, walk->pages);
+    walk->free_list = false;
+    if (result == 0) result = walk_tree(walk, &meta->main, true, walk->pages);
+    if (result == 0) result = meta_stamp_check(walk, meta);
+    if (result < 0) return result;
+    if (2 + walk->taken_count + walk->unseen != walk->last_page + 1)
+        return fault_at(walk, 0, "there are pages that are neither used nor free");
+    return 0;
+}
+
+/* ---- Meta pages ---- */
+
+static const char *meta_fault(const struct page_head *head, const struct meta *meta, u64 number)
+{
+    u32 page_bytes = meta->free.page_bytes;
+    if (head->number != number || head->flags != PAGE_META) return "no meta page";
+    if (meta->magic != META_MAGIC || meta->version != META_VERSION) return "no meta page of a format known";
+    if (page_bytes < 512 || page_bytes > PAGE_BYTES_MAX || (page_bytes & (page_bytes - 1)) != 0)
+        return "its page size is wrong";
+    if (meta->free.flags != MDB_INTEGERKEY || meta->main.flags != 0) return "a tree of another kind";
+    if (meta->last_page < 1 || meta->last_page >= PAGES_MAX) return "its last page is wrong";
+    return NULL;
+}
+
+/* Both. Each transaction writes the one that the transaction before it did not. */
+static i32 metas_read(struct walk *walk, struct meta *metas)
+{
+    for (u32 i = 0; i < 2; i++) {
+        struct {
+            struct page_head head;
+            struct meta meta;
+        } page;
+        u64 offset = i == 0 ? 0 : metas[0].free.page_bytes;
+        i32 result = read_exactly(walk->fd, &page, sizeof page, offset);
+        if (result < 0)
+            return (void)fault_at(walk, i, "it cannot be read"), result == -EBADMSG ? -EIO : result;
+        const char *fault = meta_fault(&page.head, &page.meta, i);
+        if (fault != NULL) return fault_at(walk, i, fault);
+        metas[i] = page.meta;
+    }
+    u64 a = metas[0].txn, b = metas[1].txn;
+    bool alternate = a % 2 == 0 && (b % 2 == 1 ? a + 1 == b || b + 1 == a : a == 0 && b == 0);
+    if (metas[0].free.page_bytes != metas[1].free.page_bytes || !alternate)
+        return fault_at(walk, 0, "the two meta pages do not follow each other");
+    walk->page_bytes = metas[0].free.page_bytes;
+    return 0;
+}
+
+static i32 check_file(struct walk *walk, u64 bytes)
+{
+    struct meta metas[2];
+    i32 result = metas_read(walk, metas);
+    if (result < 0) return result;
+    const struct meta *newer = &metas[metas[1].txn > metas[0].txn];
+    walk->file_pages = bytes / walk->page_bytes;
+    walk->taken = calloc(1, newer->last_page / 8 + 1);
+    walk->pages = malloc(2 * DEPTH_MAX * (u64)walk->page_bytes);
+    walk->last_page = newer->last_page;
+    result = walk->taken == NULL || walk->pages == NULL ? -ENOMEM : walk_all(walk, newer);
+    free(walk->taken);
+    free(walk->pages);
+    return result;
+}
+
+i32 lmdb_check(const char *directory, char *error, u32 error_bytes)
+{
+    char path[FILE_PATH_BYTES];
+    i32 result = file_join(path, directory, "data.mdb");
+    if (result < 0) return result;
+    struct walk walk = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+    if (walk.fd < 0) return errno == ENOENT ? 0 : -errno;
+    i64 bytes = file_bytes(walk.fd);
+    result = bytes < 0 ? (i32)bytes : check_file(&walk, (u64)bytes);
+    close(walk.fd);
+    if (walk.fault == NULL) return result;
+    const char *why = result == -EIO ? "" : strerror(-result);
+    snprintf(error, error_bytes, "the store is damaged: page %llu of %s: %s%s%s; remedy: start from a backup",
+             (unsigned long long)walk.page, path, walk.fault, *why == 0 ? "" : ": ", why);
+    return result;
+}
+
+/* ---- One value ---- */
+
+static i32 value_read(struct store *store, int fd, const struct node *node, u32 page_bytes,
+                      struct lmdb_value *value)
+{
+    value->key = key_of(node);
+    value->bytes = node->bytes;
+    value->data = node->data;
+    if (!(node->flags & NODE_OVERFLOW)) return node->flags == 0 ? 0 : -EIO;
+    struct page_head head;
+    u64 number;
+    memcpy(&number, node->data, sizeof number);
+    if (number >= PAGES_MAX || node->bytes > VALUE_BYTES_TOP) return -EIO;
+    if (node->bytes > store->value_bytes) {
+        file_buffer_free(store->value, store->value_bytes);
+        store->value_bytes = round_up(node->bytes, FILE_BLOCK_BYTES);
+        store->value = file_buffer(store->value_bytes);
+        if (store->value == NULL) store->value_bytes = 0;
+        if (store->value == NULL) return -ENOMEM;
+    }
+    i32 result = read_exactly(fd, &head, sizeof head, number * page_bytes);
+    if (result == 0 && (head.number != number || head.flags != PAGE_OVERFLOW)) return -EIO;
+    if (result == 0) result = read_exactly(fd, store->value, node->bytes, number * page_bytes + sizeof head);
+    value->data = store->value;
+    return result == -EBADMSG ? -EIO : result;
+}
+
+/* The last node whose key is not above; U32_NONE: none. */
+static u32 node_search(const u8 *page, u32 page_bytes, u64 key, bool branch)
+{
+    u32 low = 0, high = node_count(page); /* the answer is below `high`, and not below `low` - 1 */
+    while (low < high) {
+        u32 middle = low + (high - low) / 2;
+        struct node node;
+        u64 end;
+        ASSERT(node_at(page, page_bytes, middle, &node, &end));
+        if ((branch && middle == 0) || key_of(&node) <= key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low == 0 ? U32_NONE : low - 1;
+}
+
+i32 lmdb_find_event(struct store *store, u64 seq, struct lmdb_value *value)
+{
+    MDB_val name = value_of(EVENTS_NAME, strlen(EVENTS_NAME)), found;
+    MDB_dbi main_tree;
+    MDB_stat status;
+    struct tree_record tree;
+    int fd, code = mdb_dbi_open(store->reader, NULL, 0, &main_tree);
+    if (code == 0) code = mdb_get(store->reader, main_tree, &name, &found);
+    if (code == 0) code = mdb_env_stat(store->env, &status);
+    if (code == 0) code = mdb_env_get_fd(store->env, &fd);
+    if (code != 0) return result_of(code);
+    if (found.mv_size != sizeof tree || status.ms_psize > sizeof store->page) return -EIO;
+    memcpy(&tree, found.mv_data, sizeof tree);
+    if (tree.depth > DEPTH_MAX) return -EIO;
+    struct place place = {.number = tree.root, .depth = tree.depth, .high = U64_NONE};
+    while (place.depth > 0) {
+        if (place.number >= PAGES_MAX) return -EIO;
+        i32 result = read_exactly(fd, store->page, status.ms_psize, place.number * status.ms_psize);
+        if (result < 0) return result == -EBADMSG ? -EIO : result;
+        if (page_fault(store->page, status.ms_psize, &place) != NULL) return -EIO;
+        u32 index = node_search(store->page, status.ms_psize, seq, place.depth > 1);
+        if (index == U32_NONE) return 1;
+        struct node node;
+        u64 end;
+        ASSERT(node_at(store->page, status.ms_psize, index, &node, &end));
+        if (place.depth == 1) return value_read(store, fd, &node, status.ms_psize, value);
+        place = child_place(store->page, status.ms_psize, &place, index);
+    }
+    return 1;
+}

@@ -1,0 +1,264 @@
+/* A small store on a real file, every page of it damaged in many ways: what is read afterwards is what was
+ * written, or it is refused, naming the file; and the store goes on from there, or refuses. Nothing crashes,
+ * and nothing else is ever shown. Each case runs in a process of its own. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/directory.h"
+#include "base/hash.h"
+#include "base/prng.h"
+#include "port/file.h"
+#include "port/io.h"
+#include "port/store.h"
+
+#define PAGE_BYTES  4096u
+#define EVENTS      240u
+#define CHUNKS      24u
+#define EVENT_BYTES 32768u
+
+static char directory[4096], path[4096], file[4096];
+static char error[1024];
+
+static void setup(void)
+{
+    directory_make(directory);
+    cr_assert_eq(file_join(path, directory, "store"), 0);
+    cr_assert_eq(file_join(file, path, "data.mdb"), 0);
+}
+
+static void teardown(void) { directory_remove(directory); }
+
+TestSuite(lmdb_pages, .init = setup, .fini = teardown, .timeout = 300);
+
+/* ---- A store ---- */
+
+static void job_done(struct store_job *job, i32 result) { *(i32 *)job->owner = result; }
+
+static i32 run(struct store *store, struct io *io, struct store_job job)
+{
+    i32 result = 1;
+    job.done = job_done;
+    job.owner = &result;
+    store_submit(store, &job);
+    while (result == 1) io_run(io, true);
+    return result;
+}
+
+static i32 chunks_write(struct store *store, struct io *io, u64 op)
+{
+    static _Alignas(8) u8 buffer[CHUNKS * 2048];
+    u32 used = 0;
+    for (u32 i = 0; i < CHUNKS; i++) {
+        struct store_chunk *chunk = (struct store_chunk *)(void *)(buffer + used);
+        *chunk = (struct store_chunk){.table = 1 + i % 3, .chunk = i, .bytes = 1984};
+        memset(chunk + 1, (int)(i + op), 1984);
+        chunk->checksum = (u32)hash64(chunk + 1, 1984, 0);
+        used += (u32)sizeof *chunk + 1984;
+    }
+    return run(store, io,
+               (struct store_job){.kind = STORE_CHUNKS, .data = buffer, .bytes = used, .root.op = op});
+}
+
+static i32 events_write(struct store *store, struct io *io, u64 first)
+{
+    static _Alignas(8) u8 buffer[EVENTS * 256 + 2 * EVENT_BYTES];
+    u32 used = 0;
+    for (u64 seq = first; seq < first + EVENTS; seq++) {
+        u32 text = seq % 100 == 7 ? 9000 : 8 * (u32)(seq % 12);
+        struct tkd_event *event = (struct tkd_event *)(void *)(buffer + used);
+        memset(event, (int)seq, sizeof *event + text);
+        event->size = (u32)sizeof *event + text;
+        event->head = (u16)sizeof *event;
+        event->kind = seq % 3 == 0 ? TKD_EVENT_ARCHIVED : TKD_EVENT_NOTED;
+        event->seq = seq;
+        event->ticket = seq * 7;
+        used += event->size;
+    }
+    return run(store, io, (struct store_job){.kind = STORE_EVENTS, .data = buffer, .bytes = used});
+}
+
+struct sum {
+    u64 hash;
+};
+
+static i32 chunk_add(void *owner, u32 table, u32 chunk, const void *data, u32 bytes)
+{
+    struct sum *sum = owner;
+    sum->hash = hash_u64(sum->hash ^ hash64(data, bytes, (u64)table << 32 | chunk));
+    return 0;
+}
+
+static i32 events_add(struct store *store, struct sum *sum)
+{
+    static _Alignas(8) u8 buffer[EVENT_BYTES];
+    u64 last, archived;
+    i32 result = store_event_last(store, &last);
+    for (u64 seq = 1; result == 0 && seq <= last; seq++) {
+        result = store_event_read(store, seq, buffer, sizeof buffer);
+        const struct tkd_event *event = (const struct tkd_event *)(void *)buffer;
+        if (result == 0) sum->hash = hash_u64(sum->hash ^ hash64(buffer, event->size, seq));
+        if (result == 0 && seq % 3 == 0) result = store_archived_read(store, seq * 7, &archived);
+        if (result == 0 && seq % 3 == 0) sum->hash = hash_u64(sum->hash ^ archived);
+    }
+    return result == 1 ? -ENODATA : result; /* one that must be there */
+}
+
+/* Of all that can be read; < 0: something cannot. */
+static i32 store_sum(struct store *store, u64 *hash)
+{
+    struct store_root root;
+    struct sum sum = {0};
+    i32 result = store_root_read(store, &root);
+    if (result == 1) return -ENODATA;
+    if (result == 0) result = store_chunks_each(store, chunk_add, &sum, error, sizeof error);
+    sum.hash = hash_u64(sum.hash ^ root.op);
+    if (result == 0) result = events_add(store, &sum);
+    *hash = sum.hash;
+    return result;
+}
+
+/* Round n: events and rows, in two transactions. */
+static i32 round_write(struct store *store, struct io *io, u64 round, u64 *between)
+{
+    struct store_root root = {.op = round - 1, .store_id = 9, .format_version = STORE_FORMAT_VERSION};
+    i32 result = events_write(store, io, 1 + (round - 1) * EVENTS);
+    if (result == 0 && round > 1)
+        result = run(store, io, (struct store_job){.kind = STORE_COMMIT, .root = root});
+    root.op = round;
+    if (result == 0 && round > 1 && between != NULL) result = store_sum(store, between);
+    if (result == 0) result = chunks_write(store, io, round);
+    return result < 0 ? result : run(store, io, (struct store_job){.kind = STORE_COMMIT, .root = root});
+}
+
+/* What can be read of it: now, as of the transaction before, and when it has gone on. */
+struct sums {
+    u64 before, older, after;
+};
+
+static void expect_store(u64 rounds, struct sums *sums)
+{
+    struct io *io;
+    struct store *store;
+    cr_assert_eq(io_create(&io, error, sizeof error), 0, "%s", error);
+    cr_assert_eq(store_open(&store, path, io, error, sizeof error), 0, "%s", error);
+    for (u64 round = 1; round <= rounds; round++)
+        cr_assert_eq(round_write(store, io, round, &sums->older), 0);
+    cr_assert_eq(store_sum(store, &sums->before), 0, "%s", error);
+    store_close(store);
+    u64 bytes;
+    u8 *kept = file_slurp(file, &bytes);
+    cr_assert_eq(store_open(&store, path, io, error, sizeof error), 0, "%s", error);
+    cr_assert_eq(round_write(store, io, rounds + 1, NULL), 0);
+    cr_assert_eq(store_sum(store, &sums->after), 0, "%s", error);
+    store_close(store);
+    io_destroy(io);
+    file_spill(file, kept, bytes);
+    free(kept);
+}
+
+/* ---- A life on a damaged file ---- */
+
+enum life { LIFE_WHOLE = 0, LIFE_REFUSED, LIFE_UNREADABLE, LIFE_OLDER, LIFE_UNNAMED, LIFE_WRONG, LIVES };
+
+static enum life live(u64 round, const struct sums *sums)
+{
+    struct io *io;
+    struct store *store;
+    u64 hash;
+    if (io_create(&io, error, sizeof error) < 0) return LIVES;
+    if (store_open(&store, path, io, error, sizeof error) < 0)
+        return strstr(error, path) != NULL && strstr(error, "remedy") != NULL ? LIFE_REFUSED : LIFE_UNNAMED;
+    i32 result = store_sum(store, &hash);
+    /* A meta page lost: the log still has what came after, or says that it begins later. */
+    if (result == 0 && hash == sums->older) return LIFE_OLDER;
+    if (result == -ENODATA || (result == 0 && hash != sums->before)) return LIFE_WRONG;
+    if (result < 0) return LIFE_UNREADABLE;
+    /* It is as it was; it must stay so when it is written to. */
+    if (round_write(store, io, round, NULL) < 0) return LIFE_UNREADABLE;
+    store_close(store);
+    if (store_open(&store, path, io, error, sizeof error) < 0) return LIFE_REFUSED;
+    result = store_sum(store, &hash);
+    if (result == -ENODATA || (result == 0 && hash != sums->after)) return LIFE_WRONG;
+    store_close(store);
+    io_destroy(io);
+    return result < 0 ? LIFE_UNREADABLE : LIFE_WHOLE;
+}
+
+/* In a child: exit code, or 100 + the signal that ended it. */
+static u32 live_apart(u64 round, const struct sums *sums)
+{
+    pid_t child = fork();
+    if (child == 0) _exit((int)live(round, sums));
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? (u32)WEXITSTATUS(status) : 100 + (u32)WTERMSIG(status);
+}
+
+/* ---- Damage ---- */
+
+static const u32 flips[] = {0, 10, 12, 14, 16, 24, 40, 88, 112, 144, 2100, 4090};
+
+#define KINDS (ARRAY_COUNT(flips) + 4)
+
+static void damage(u8 *data, u64 pages, u64 page, u32 kind, struct prng *prng)
+{
+    u8 *at = data + page * PAGE_BYTES;
+    u64 from = prng_below(prng, pages);
+    if (kind < ARRAY_COUNT(flips)) {
+        at[flips[kind]] ^= (u8)(1u << prng_below(prng, 8));
+    } else if (kind == ARRAY_COUNT(flips)) {
+        memset(at, 0, PAGE_BYTES);
+    } else if (kind == ARRAY_COUNT(flips) + 1) {
+        memset(at, 0xff, PAGE_BYTES);
+    } else if (kind == ARRAY_COUNT(flips) + 2) {
+        memmove(at, data + from * PAGE_BYTES, PAGE_BYTES); /* misdirected */
+    } else {
+        for (u32 i = 0; i < PAGE_BYTES; i++) at[i] = (u8)prng_next(prng);
+    }
+}
+
+Test(lmdb_pages, no_damage_is_served_and_none_crashes)
+{
+    struct sums sums;
+    u64 bytes;
+    struct prng prng = prng_seeded(5);
+    u32 ends[LIVES] = {0};
+    expect_store(2, &sums);
+    u8 *sound = file_slurp(file, &bytes), *damaged = malloc(bytes);
+    u64 pages = bytes / PAGE_BYTES;
+    cr_assert_eq(live_apart(3, &sums), LIFE_WHOLE);
+    for (u64 page = 0; page < pages; page++) {
+        for (u32 kind = 0; kind < KINDS; kind++) {
+            memcpy(damaged, sound, bytes);
+            damage(damaged, pages, page, kind, &prng);
+            file_spill(file, damaged, bytes);
+            u32 end = live_apart(3, &sums);
+            cr_assert_lt(end, LIFE_UNNAMED, "page %llu, damage %u: %u", (unsigned long long)page, kind, end);
+            ends[end]++;
+        }
+    }
+    free(damaged);
+    free(sound);
+    cr_assert_leq(ends[LIFE_OLDER], 8, "only the bits of one number can do that");
+    cr_assert_gt(ends[LIFE_WHOLE], 0);
+    cr_assert_gt(ends[LIFE_REFUSED], 0);
+    cr_assert_gt(ends[LIFE_UNREADABLE], 0);
+}
+
+Test(lmdb_pages, a_shorter_file_is_refused)
+{
+    struct sums sums;
+    u64 bytes;
+    expect_store(2, &sums);
+    u8 *sound = file_slurp(file, &bytes);
+    for (u64 left = 0; left < bytes; left += PAGE_BYTES) {
+        file_spill(file, sound, left);
+        u32 end = live_apart(3, &sums);
+        cr_assert_lt(end, LIFE_UNNAMED, "%llu bytes are left: %u", (unsigned long long)left, end);
+    }
+    free(sound);
+}
