@@ -5,13 +5,15 @@
 u64 clock_wall_ms(void)
 {
     struct timespec now;
-    ASSERT(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    int result = clock_gettime(CLOCK_REALTIME, &now);
+    ASSERT(result == 0);
     return (u64)now.tv_sec * 1000 + (u64)now.tv_nsec / 1000000;
 }
 
 u64 clock_monotonic_ns(void)
 {
     struct timespec now;
-    ASSERT(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    int result = clock_gettime(CLOCK_MONOTONIC, &now);
+    ASSERT(result == 0);
     return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
 }

@@ -234,7 +234,9 @@ void *file_buffer(u64 bytes)
 
 void file_buffer_free(void *buffer, u64 bytes)
 {
-    if (buffer != NULL) ASSERT(munmap(buffer, bytes) == 0);
+    if (buffer == NULL) return;
+    int result = munmap(buffer, bytes);
+    ASSERT(result == 0);
 }
 
 u64 file_random(void)

@@ -89,7 +89,11 @@ void host_release(void *memory, u64 bytes)
     if (memory != NULL) munmap(memory, bytes);
 }
 
-void host_discard(void *memory, u64 bytes) { ASSERT(madvise(memory, bytes, MADV_DONTNEED) == 0); }
+void host_discard(void *memory, u64 bytes)
+{
+    int result = madvise(memory, bytes, MADV_DONTNEED);
+    ASSERT(result == 0);
+}
 
 i32 host_signals(void)
 {

@@ -87,7 +87,8 @@ static void name_tcp(struct net_listener *listener)
     union address address = {0};
     socklen_t bytes = sizeof(address);
     char host[INET6_ADDRSTRLEN] = "?";
-    ASSERT(getsockname(listener->fd, &address.any, &bytes) == 0);
+    int result = getsockname(listener->fd, &address.any, &bytes);
+    ASSERT(result == 0);
     if (address.any.sa_family == AF_INET) {
         inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
         snprintf(listener->name, sizeof(listener->name), "%s:%u", host, ntohs(address.v4.sin_port));
