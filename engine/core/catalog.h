@@ -110,7 +110,7 @@ void catalog_sweep(struct state *state);
 u32 skill_set_join(struct state *state, u32 a, u32 b);
 /* The set of these ids. */
 enum tkd_status skill_set_of_ids(struct state *state, const u8 *ids, u32 bytes, u32 *set);
-/* The highest id in use; 0 for a kind that has no entries. */
+/* The highest id in use. */
 u32 catalog_last(const struct state *state, u32 kind);
 const struct entry *catalog_entry_at(const struct state *state, u32 kind, u32 id);
 #define CATALOG_ENTRY_BYTES_MAX (32u << 10)

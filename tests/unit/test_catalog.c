@@ -49,6 +49,7 @@ static const struct refusal {
     u32 status;
 } refusals[] = {
     {TKD_KIND_DESK, {.id = 2}, "d", {0}, TKD_BAD_VALUE},
+    {TKD_KIND_DESK, {.id = 1, .archive_after_ms = DURATION_MS_MAX + 1}, "d", {0}, TKD_BAD_VALUE},
     {TKD_KIND_SKILL, {.id = 0}, "s", {0}, TKD_BAD_VALUE},
     {TKD_KIND_SKILL, {.id = SKILLS_MAX + 1}, "s", {0}, TKD_CATALOG_FULL},
     {TKD_KIND_TIER, {.id = TIERS_MAX + 1}, "s", {0}, TKD_CATALOG_FULL},
@@ -66,6 +67,7 @@ static const struct refusal {
     {TKD_KIND_QUEUE, {.id = 9, .strategy = 1, .states_step = 1}, "q", {0}, TKD_BAD_VALUE},
     {TKD_KIND_QUEUE, {.id = 9, .strategy = 1, .yellow_percent = 101}, "q", {0}, TKD_BAD_VALUE},
     {TKD_KIND_QUEUE, {.id = 9, .strategy = 1}, "q", {77}, TKD_BAD_REFERENCE},
+    {TKD_KIND_QUEUE, {.id = 9, .strategy = 1}, "q", {UINT16_MAX}, TKD_BAD_REFERENCE},
     {TKD_KIND_CATEGORY, {.id = 1, .parent = 2}, "goods", {0}, TKD_BAD_REFERENCE},
     {TKD_KIND_CATEGORY, {.id = 1, .parent = 2, .retired = 1}, "goods", {0}, TKD_BAD_REFERENCE},
     {TKD_KIND_CATEGORY, {.id = 9, .parent = 4000000000u, .retired = 1}, "c", {0}, TKD_BAD_REFERENCE},
@@ -270,5 +272,85 @@ Test(catalog, reading_what_is_not_there)
     cr_assert_null(catalog_entry_at(rig->state, TKD_KIND_QUEUE, UINT32_MAX));
     u32 set;
     cr_assert_eq(skill_set_of_ids(rig->state, (const u8 *)"\x63\0", 2, &set), TKD_UNKNOWN_SKILL);
+    rig_destroy(rig);
+}
+
+/* A record of an older client: what it does not send is zero, even the id. */
+Test(catalog, an_entry_without_an_id)
+{
+    struct rig *rig = desk();
+    struct tkd_prefix record = {.size = sizeof record, .head = sizeof record, .kind = TKD_KIND_SKILL};
+    rig_begin(rig, TKD_OP_CATALOG_APPLY);
+    memcpy(rig->frame_bytes + sizeof(struct tkd_frame), &record, sizeof record);
+    rig_frame(rig)->size += sizeof record;
+    rig_frame(rig)->count = 1;
+    cr_assert_eq(apply(rig), TKD_BAD_VALUE);
+    cr_assert_eq(rig->results[0].id, 0);
+    rig_destroy(rig);
+}
+
+Test(catalog, a_retired_branch_may_stay_below_a_retired_one)
+{
+    struct rig *rig = desk();
+    struct tkd_catalog_entry leaf = {.id = 2, .parent = 1, .retired = 1}, root = {.id = 1, .retired = 1};
+    cr_assert_eq(apply_one(rig, TKD_KIND_CATEGORY, root, "goods", NULL), TKD_BAD_REFERENCE, "one below it is in use");
+    cr_assert_eq(apply_one(rig, TKD_KIND_CATEGORY, leaf, "broken", NULL), TKD_OK);
+    cr_assert_eq(apply_one(rig, TKD_KIND_CATEGORY, root, "goods", NULL), TKD_OK);
+    cr_assert_eq(apply_one(rig, TKD_KIND_CATEGORY, leaf, "broken, too", NULL), TKD_OK);
+    leaf.retired = 0;
+    cr_assert_eq(apply_one(rig, TKD_KIND_CATEGORY, leaf, "broken", NULL), TKD_BAD_REFERENCE);
+    rig_destroy(rig);
+}
+
+/* Tickets with other skills each, until there is no room for another set of them. */
+static void fill_skill_sets(struct rig *rig)
+{
+    struct tkd_ticket_create request = {.channel = 1, .queue = 3};
+    char name[16];
+    u32 count = 0;
+    for (u32 id = 4; id <= SKILLS_MAX; id++) {
+        snprintf(name, sizeof name, "skill %u", id);
+        rig_skill(rig, id, name);
+    }
+    rig_begin(rig, TKD_OP_TICKET_CREATE);
+    for (u16 a = 10; a <= SKILLS_MAX && count < SKILL_SETS_MAX; a++)
+        for (u16 b = 10; b < a && count < SKILL_SETS_MAX; b++)
+            for (u16 c = 10; c <= b && count < SKILL_SETS_MAX; c++, count++) {
+                u16 skills[] = {a, b, c};
+                rig_add_bytes(rig, TKD_RECORD_ticket_create, &request,
+                              (const void *const[]){"a", 0, 0, 0, 0, skills}, (u32[]){1, 0, 0, 0, 0, 6});
+                if (rig_frame(rig)->count < 1000) continue;
+                cr_assert_eq(rig_run(rig), TKD_OK);
+                rig_begin(rig, TKD_OP_TICKET_CREATE);
+            }
+    if (rig_frame(rig)->count != 0) cr_assert_eq(rig_run(rig), TKD_OK);
+    cr_assert_eq(table_free(&rig->state->tables[TABLE_SKILL_SET]), 0);
+}
+
+/* Whoever cannot have what he asks for is told so, and nobody gets a ticket that he lacks the skills for. */
+Test(catalog, no_room_for_another_set_of_skills)
+{
+    struct rig *rig = rig_create();
+    u16 known[] = {11, 10, 0}, other[] = {1, 2, 0};
+    rig_small_desk(rig);
+    for (u32 id = 1; id <= 3; id++) rig_skill(rig, id, (const char *const[]){"", "French", "German", "repair"}[id]);
+    rig_entry(rig, TKD_KIND_CATEGORY, &(struct tkd_catalog_entry){.id = 1}, "calls", (u16[]){1, 0}, NULL);
+    rig_queue(rig, 4, "workshop", TKD_STRATEGY_LEAST_LOADED, 3);
+    fill_skill_sets(rig);
+    struct tkd_catalog_entry queue = {.id = 1, .strategy = TKD_STRATEGY_CLAIM};
+    u64 digest = state_digest(rig->state, false);
+    cr_assert_eq(apply_one(rig, TKD_KIND_QUEUE, queue, "first line", other), TKD_CATALOG_FULL);
+    cr_assert_eq(state_digest(rig->state, false), digest);
+    cr_assert_eq(apply_one(rig, TKD_KIND_QUEUE, queue, "first line", known), TKD_OK);
+    struct tkd_ticket_create request = {.channel = 1, .queue = 3};
+    rig_begin(rig, TKD_OP_TICKET_CREATE);
+    rig_add_bytes(rig, TKD_RECORD_ticket_create, &request, (const void *const[]){"a", 0, 0, 0, 0, other},
+                  (u32[]){1, 0, 0, 0, 0, 4});
+    cr_assert_eq(rig_run(rig), TKD_OK);
+    cr_assert_eq(rig->results[0].status, TKD_CATALOG_FULL);
+    /* The union of the queue's and the category's: the queue's stands. */
+    request = (struct tkd_ticket_create){.channel = 1, .queue = 4, .category = 1};
+    u64 id = rig_create_with(rig, &request, "a", NULL).id;
+    cr_assert_eq(task_row(rig->state, rig_ticket(rig, id)->task)->skill_set, queue_row(rig->state, 4)->skill_set);
     rig_destroy(rig);
 }
