@@ -63,14 +63,14 @@ static u8 *event_place(struct event_log *log, u64 bytes)
         log->head += left;
     }
     u64 keep_from = log->head + bytes;
-    while (log->seq_first < log->seq_next &&
-           (log->tail + log->ring_bytes < keep_from || log->seq_next - log->seq_first >= log->offsets_count)) {
+    while (log->seq_first < log->seq_next && log->tail + log->ring_bytes < keep_from) {
         ASSERT(log->seq_first <= log->stored_seq);
         MARK("oldest event leaves memory");
         log->seq_first++;
         log->tail = log->seq_first < log->seq_next ? log->offsets[log->seq_first % log->offsets_count] : log->head;
     }
     if (log->seq_first == log->seq_next) log->tail = log->head;
+    ASSERT(log->seq_next - log->seq_first < log->offsets_count); /* the smallest events would still fit */
     u8 *at = log->ring + log->head % log->ring_bytes;
     log->offsets[log->seq_next % log->offsets_count] = log->head;
     log->head += bytes;

@@ -150,19 +150,13 @@ u32 line_next(const struct state *state, u32 task)
     return parent;
 }
 
-static u32 line_previous(const struct state *state, u32 task)
+/* The one before the last: that hangs to the right of its parent, so nothing lies in between. */
+static u32 before_last(const struct state *state, u32 last)
 {
-    u32 at = node_of(state, task)->left;
-    if (at != 0) {
-        while (node_of(state, at)->right != 0) at = node_of(state, at)->right;
-        return at;
-    }
-    u32 parent = node_of(state, task)->parent;
-    while (parent != 0 && node_of(state, parent)->left == task) {
-        task = parent;
-        parent = node_of(state, task)->parent;
-    }
-    return parent;
+    u32 at = node_of(state, last)->left;
+    if (at == 0) return node_of(state, last)->parent;
+    while (node_of(state, at)->right != 0) at = node_of(state, at)->right;
+    return at;
 }
 
 /* The priority under which a task stands in its lane: the ticket's may have changed already. */
@@ -185,7 +179,7 @@ void line_remove(struct state *state, u32 task)
     struct lane *lane = &state->line.lanes[at];
     u32 priority = lane_priority(state, lane, task);
     if (lane->first[priority] == task) lane->first[priority] = line_next(state, task);
-    if (lane->last[priority] == task) lane->last[priority] = line_previous(state, task);
+    if (lane->last[priority] == task) lane->last[priority] = before_last(state, task);
     while (node->left != 0 || node->right != 0) {
         u32 up = node->left;
         if (up == 0 || (node->right != 0 && weight(state, node->right) > weight(state, up))) up = node->right;

@@ -408,7 +408,7 @@ static const char *derive(struct state *state)
 /* A desk without any history. */
 static void state_begin(struct state *state)
 {
-    ASSERT(table_take(&state->tables[TABLE_DESK]) == 1);
+    table_take_at(&state->tables[TABLE_DESK], 1);
     struct desk *desk = desk_edit(state);
     desk->id = 1;
     desk->catalog_version = 1;

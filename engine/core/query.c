@@ -29,11 +29,10 @@ static void page_add(struct page *page, const void *row, u32 bytes)
     page->count++;
 }
 
-/* A record with up to two texts. */
-static void page_add_record(struct page *page, void *head, u32 head_bytes, const char *a, u32 a_bytes, const char *b,
-                            u32 b_bytes)
+/* A record with one text, or none. */
+static void page_add_record(struct page *page, void *head, u32 head_bytes, const char *text, u32 text_bytes)
 {
-    u32 bytes = (u32)round_up((u64)head_bytes + a_bytes + b_bytes, 8);
+    u32 bytes = (u32)round_up((u64)head_bytes + text_bytes, 8);
     ASSERT(bytes <= page_room(page));
     struct tkd_prefix *prefix = head;
     prefix->size = bytes;
@@ -41,8 +40,7 @@ static void page_add_record(struct page *page, void *head, u32 head_bytes, const
     u8 *to = page->rows + page->used;
     memset(to + bytes - 8, 0, 8);
     memcpy(to, head, head_bytes);
-    if (a_bytes != 0) memcpy(to + head_bytes, a, a_bytes);
-    if (b_bytes != 0) memcpy(to + head_bytes + a_bytes, b, b_bytes);
+    if (text_bytes != 0) memcpy(to + head_bytes, text, text_bytes);
     page->used += bytes;
     page->count++;
 }
@@ -357,7 +355,7 @@ static void query_queue_list(struct page *page, const void *record)
             row.members += bit_count(members);
             row.present += bit_count(members & state->route.present[word]);
         }
-        page_add_record(page, &row, sizeof row, entry->name, entry->name_bytes, NULL, 0);
+        page_add_record(page, &row, sizeof row, entry->name, entry->name_bytes);
     }
     page->cursor = id <= last ? id : 0;
 }
@@ -379,7 +377,7 @@ static void query_agent_list(struct page *page, const void *record)
                                     .capacity = agent_row(state, id)->capacity,
                                     .last_assigned_ms = seat_row(state, id)->last_assigned_ms,
                                     .name_bytes = entry->name_bytes};
-        page_add_record(page, &row, sizeof row, entry->name, entry->name_bytes, NULL, 0);
+        page_add_record(page, &row, sizeof row, entry->name, entry->name_bytes);
     }
     page->cursor = id <= last ? id : 0;
 }
@@ -407,7 +405,7 @@ static void query_customer_get(struct page *page, const void *record)
                                    .open_tickets = customer->open_tickets,
                                    .channel = created == NULL ? 0 : created->d >> 16,
                                    .address_bytes = texts.address_bytes};
-    page_add_record(page, &row, sizeof row, texts.address, texts.address_bytes, NULL, 0);
+    page_add_record(page, &row, sizeof row, texts.address, texts.address_bytes);
 }
 
 static void query_catalog_read(struct page *page, const void *record)
@@ -439,7 +437,7 @@ static void query_attach(struct page *page, const void *record)
                               .next_seq = session->next_seq,
                               .records = session->records,
                               .window = session->window};
-    page_add_record(page, &row, sizeof row, NULL, 0, NULL, 0);
+    page_add_record(page, &row, sizeof row, NULL, 0);
 }
 
 /* ---- Reports ---- */
@@ -464,7 +462,7 @@ static void query_report(struct page *page, const void *record)
         struct tkd_report_row out = {
             .hour_ms = hour_ms, .dimension = request.dimension, .id = stats_member(stats)};
         memcpy(&out.created, stats->counters, sizeof stats->counters);
-        page_add_record(page, &out, sizeof out, NULL, 0, NULL, 0);
+        page_add_record(page, &out, sizeof out, NULL, 0);
     }
     page->cursor = row <= last ? row : 0;
 }
@@ -483,7 +481,7 @@ static void metric(struct page *page, const char *group, const char *member, u32
         bytes += member_bytes;
     }
     struct tkd_metric row = {.value = value, .name_bytes = bytes};
-    page_add_record(page, &row, sizeof row, name, bytes, NULL, 0);
+    page_add_record(page, &row, sizeof row, name, bytes);
 }
 
 static void figure(struct page *page, const char *name, u64 value) { metric(page, name, "", 0, value); }

@@ -255,7 +255,8 @@ void route_task(struct state *state, u32 task, u32 not_agent)
         agent = previous_agent(state, task);
         eligible = 1;
         rule = TKD_RULE_PREVIOUS_AGENT;
-        if (agent == 0 || agent == not_agent) {
+        ASSERT(agent == 0 || not_agent == 0); /* a ticket given back has no agent before */
+        if (agent == 0) {
             agent = route_choose(state, row->queue, row->skill_set, not_agent, &eligible);
             rule = strategy == TKD_STRATEGY_LEAST_LOADED ? TKD_RULE_LEAST_LOADED : TKD_RULE_LONGEST_IDLE;
         }

@@ -48,11 +48,9 @@ enum tkd_status session_admit(const struct state *state, const struct tkd_frame 
     const struct session *session = session_row(state, row);
     MARK_IF(frame->seq > session->next_seq, "gap in a session's seq");
     if (frame->seq > session->next_seq) return TKD_SEQUENCE_GAP;
-    if (frame->seq < session->next_seq) {
-        bool kept = frame->seq >= session->ack_below && frame->seq + SESSION_WINDOW_MAX >= session->next_seq;
-        MARK_IF(!kept, "answer asked for again that is no longer kept");
-        return kept ? session_replay(state, session, frame, reply, reply_bytes) : TKD_SEQUENCE_FORGOTTEN;
-    }
+    MARK_IF(frame->seq < session->ack_below, "answer asked for again that is no longer kept");
+    if (frame->seq < session->ack_below) return TKD_SEQUENCE_FORGOTTEN;
+    if (frame->seq < session->next_seq) return session_replay(state, session, frame, reply, reply_bytes);
     MARK_IF(session->halted && frame->flags & TKD_FLAG_STOP, "request of a halted session");
     if (session->halted && frame->flags & TKD_FLAG_STOP) return TKD_HALTED;
     u64 ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, frame->seq));
@@ -85,7 +83,7 @@ static u32 parts_kept(const struct session *session, u64 from, u64 to)
 enum tkd_status session_room(const struct state *state, const struct tkd_frame *frame)
 {
     u32 row = session_find(state, frame->session);
-    if (row == 0) return TKD_OK;
+    ASSERT(row != 0);
     const struct session *session = session_row(state, row);
     const struct table *replies = &state->tables[TABLE_REPLY];
     u64 ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, session->next_seq));
@@ -145,14 +143,12 @@ static void session_end(struct state *state, u32 row)
     table_give(&state->tables[TABLE_SESSION], row);
 }
 
-/* The one used longest ago makes room. */
+/* Every row is taken: the one used longest ago makes room. */
 static void session_evict(struct state *state)
 {
-    u32 oldest = 0;
-    for (u32 row = 1; row <= state->tables[TABLE_SESSION].row_last; row++) {
-        if (!table_used(&state->tables[TABLE_SESSION], row)) continue;
-        if (oldest == 0 || session_row(state, row)->used_ms < session_row(state, oldest)->used_ms) oldest = row;
-    }
+    u32 oldest = 1;
+    for (u32 row = 2; row <= SESSIONS_MAX; row++)
+        if (session_row(state, row)->used_ms < session_row(state, oldest)->used_ms) oldest = row;
     MARK("session evicted");
     session_end(state, oldest);
 }

@@ -45,7 +45,7 @@ enum tkd_status session_admit(const struct state *state, const struct tkd_frame 
                               u32 *reply_bytes);
 void session_register(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
 void session_unregister(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
-/* Is there room to keep the results? OK or WINDOW_FULL. */
+/* Is there room to keep the results of a request that the session admits? OK or WINDOW_FULL. */
 enum tkd_status session_room(const struct state *state, const struct tkd_frame *frame);
 /* Keeps the results of an applied request. */
 void session_keep(struct state *state, const struct tkd_frame *frame, const struct tkd_result *results);

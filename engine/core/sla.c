@@ -128,7 +128,7 @@ static u64 card_next_ms(const struct measure *measure)
     if (measure->target_ms == 0 || measure->shown == TKD_CARD_RED || measure->clock->since_ms == 0) return U64_NONE;
     u64 at_ms = measure->target_ms;
     if (measure->shown == 0) at_ms -= measure->lead_ms;
-    return clock_due_ms(measure->clock, at_ms == 0 ? 1 : at_ms);
+    return clock_due_ms(measure->clock, max_u64(at_ms, 1));
 }
 
 static void card_show(struct state *state, u32 row, enum tkd_clock clock, u32 card, u32 by, u64 target_ms)

@@ -172,6 +172,7 @@ struct state *state_create(const struct state_config *config, void *memory)
     layout_events(&layout, &state->events, config);
     ASSERT(layout.used == state_bytes(config));
     ASSERT(state->events.ring_bytes >= EVENT_RING_BYTES_MIN);
+    ASSERT(state->tables[TABLE_TASK].rows_max >= state->tables[TABLE_TICKET].rows_max); /* a ticket has one task */
     state->events.seq_first = state->events.seq_next = 1;
     return state;
 }
@@ -209,7 +210,6 @@ static enum tkd_status room_check(const struct state *state, const struct tkd_fr
     bool room = true;
     if (frame->op == TKD_OP_TICKET_CREATE) {
         room = tables_have(state, TABLE_CUSTOMER, TABLE_KEY, count);
-        room = room && tables_have(state, TABLE_TASK, TABLE_TASK, count);
         room = room && desk_row(state)->tickets + count <= state->directory_max;
     }
     if (frame->op == TKD_OP_TICKET_UPDATE) room = updates_have_room(state, frame);
@@ -324,7 +324,8 @@ u32 state_apply(struct state *state, const struct command *command, void *result
     if (frame->op == TKD_OP_PULSE) {
         time_ms = apply_pulse(state, time_ms);
     } else {
-        ASSERT(wheel_advance(&state->wheel, time_ms) >= time_ms);
+        u64 due_ms = wheel_advance(&state->wheel, time_ms);
+        ASSERT(due_ms >= time_ms);
         state->now_ms = time_ms;
         if (frame->op == TKD_OP_CATALOG_APPLY) catalog_apply(state, frame, results);
         else apply_records(state, frame, results);
