@@ -140,3 +140,32 @@ Test(event, no_room_is_busy)
     cr_assert_eq(rig_run(rig), TKD_OK);
     rig_destroy(rig);
 }
+
+/* The last event before the end of the ring ends exactly there: the next one is the first of another run. */
+Test(event, a_run_ends_with_the_ring_even_without_a_hole)
+{
+    struct rig *rig = desk();
+    static char text[100001];
+    const struct event_log *log = state_events_read(rig->state);
+    u64 id = rig_create_ticket(rig, 3, 0), left;
+    memset(text, 'x', sizeof text - 1);
+    while ((left = log->ring_bytes - log->head % log->ring_bytes) > 2 * sizeof text)
+        cr_assert_eq(rig_verb(rig, id, TKD_VERB_NOTE, 0, text).status, TKD_OK);
+    u64 at_end = log->seq_next;
+    for (; left > 0; left = (log->ring_bytes - log->head % log->ring_bytes) % log->ring_bytes) {
+        u64 part = left > sizeof text ? 50000 : left;
+        text[part - sizeof(struct tkd_event)] = 0;
+        cr_assert_eq(rig_verb(rig, id, TKD_VERB_NOTE, 0, text).status, TKD_OK);
+        text[part - sizeof(struct tkd_event)] = 'x';
+    }
+    u64 next = log->seq_next, bytes, last;
+    cr_assert_eq(log->head, log->ring_bytes);
+    cr_assert_eq(rig_verb(rig, id, TKD_VERB_NOTE, 0, "behind").status, TKD_OK);
+    const struct tkd_event *run = event_run(log, at_end, U64_NONE, UINT64_MAX, &bytes, &last);
+    cr_assert_eq(last, next - 1);
+    cr_assert_eq((const u8 *)run + bytes, log->ring + log->ring_bytes);
+    run = event_run(log, next, U64_NONE, UINT64_MAX, &bytes, &last);
+    cr_assert_eq((const u8 *)run, log->ring);
+    cr_assert_eq(run->seq, next);
+    rig_destroy(rig);
+}

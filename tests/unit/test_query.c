@@ -171,6 +171,19 @@ Test(query, history_in_pages)
         request.from = rig->cursor;
     } while (request.from != 0);
     cr_assert_eq(seen, 1202);
+    /* A page that ends because it is full; and one that ends where the events are not to be had any more. */
+    request = (struct tkd_history){.ticket = id};
+    rig->rows_bytes_max = 5000;
+    cr_assert_eq(rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL), TKD_OK);
+    cr_assert(rig->rows_count > 10 && rig->rows_count < 100);
+    cr_assert_eq(rig->cursor, ((const struct tkd_event *)rig_row(rig, rig->rows_count - 1))->previous);
+    rig->rows_bytes_max = TKD_FRAME_BYTES_MAX;
+    u64 first = state_events(rig->state)->seq_first, newest = rig_ticket(rig, id)->last_event;
+    state_events(rig->state)->seq_first = newest - 9;
+    cr_assert_eq(rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL), TKD_OK);
+    cr_assert_eq(rig->rows_count, 10);
+    cr_assert_eq(rig->cursor, 0);
+    state_events(rig->state)->seq_first = first;
     request = (struct tkd_history){.ticket = 99};
     cr_assert_eq(rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL), TKD_NOT_FOUND);
     u64 other = rig_create_ticket(rig, 3, 0);
@@ -185,11 +198,15 @@ Test(query, a_customers_touches)
     u64 id = rig_create_ticket(rig, 3, 0);
     rig_create_ticket(rig, 3, 0);
     rig_verb(rig, id, TKD_VERB_REPLY, 0, "hello");
+    rig_verb(rig, id, TKD_VERB_URGE, 0, NULL);
+    rig_verb(rig, id, TKD_VERB_MESSAGE, 0, "well?");
     rig_verb(rig, id, TKD_VERB_NOTE, 0, "no touch");
     struct tkd_history request = {.from = customer_row(rig->state, 1)->last_touch};
     cr_assert_eq(rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL), TKD_OK);
-    cr_assert_eq(rig->rows_count, 3);
-    cr_assert_eq(((const struct tkd_event *)rig_row(rig, 0))->kind, TKD_EVENT_REPLIED);
+    cr_assert_eq(rig->rows_count, 5);
+    static const u32 kinds[] = {TKD_EVENT_MESSAGE, TKD_EVENT_URGED, TKD_EVENT_REPLIED, TKD_EVENT_CREATED};
+    for (u32 i = 0; i < ARRAY_COUNT(kinds); i++)
+        cr_assert_eq(((const struct tkd_event *)rig_row(rig, i))->kind, kinds[i]);
     request.from = rig_last_event(rig, TKD_EVENT_NOTED)->seq;
     u32 status = rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL);
     cr_assert_eq(status, TKD_NOT_FOUND, "a note's link is no touch");
@@ -211,16 +228,24 @@ Test(query, the_waiting_line_in_its_order)
         rig_create_with(rig, &request, "a", NULL);
         rig_advance(rig, rig->now_ms + i % 2);
     }
+    u64 whole[60] = {0};
     for (u32 limit = 0; limit < 200; limit += 13) {
         struct tkd_waiting_list request = {.queue = 1, .limit = limit};
         cr_assert_eq(rig_query(rig, TKD_OP_WAITING_LIST, TKD_RECORD_waiting_list, &request, NULL), TKD_OK);
         cr_assert_eq(rig->rows_count, limit == 0 ? 60 : min_u32(limit, 60));
+        for (u32 i = 0; limit == 0 && i < 60; i++) whole[i] = ((const struct tkd_ticket *)rig_row(rig, i))->id;
         for (u32 i = 1; i < rig->rows_count; i++) {
             const struct tkd_ticket *a = rig_row(rig, i - 1), *b = rig_row(rig, i);
             cr_assert(line_before(rig->state, rig_ticket(rig, a->id)->task, rig_ticket(rig, b->id)->task));
         }
     }
-    struct tkd_waiting_list request = {.queue = 99};
+    rig->rows_bytes_max = 10000; /* a page that is full: the head of the line, in its order */
+    struct tkd_waiting_list request = {.queue = 1};
+    cr_assert_eq(rig_query(rig, TKD_OP_WAITING_LIST, TKD_RECORD_waiting_list, &request, NULL), TKD_OK);
+    cr_assert(rig->rows_count > 0 && rig->rows_count < 60);
+    for (u32 i = 0; i < rig->rows_count; i++)
+        cr_assert_eq(((const struct tkd_ticket *)rig_row(rig, i))->id, whole[i]);
+    request = (struct tkd_waiting_list){.queue = 99};
     cr_assert_eq(rig_query(rig, TKD_OP_WAITING_LIST, TKD_RECORD_waiting_list, &request, NULL), TKD_UNKNOWN_QUEUE);
     rig_destroy(rig);
 }
@@ -263,6 +288,37 @@ Test(query, queues_and_agents)
     request = (struct tkd_entity_list){.from = 2};
     cr_assert_eq(rig_query(rig, TKD_OP_QUEUE_LIST, TKD_RECORD_entity_list, &request, NULL), TKD_OK);
     cr_assert_eq(rig->rows_count, 1);
+    rig_destroy(rig);
+}
+
+/* Pages that end because they are full, over ids that nobody has and one who is gone. */
+Test(query, full_pages_of_queues_and_agents)
+{
+    static const u32 agents[] = {1, 3, 4, 90}, queues[] = {1, 2, 3, 77};
+    struct rig *rig = desk();
+    struct tkd_catalog_entry gone = {.id = 2, .retired = 1, .all_queues = 1};
+    rig_entry(rig, TKD_KIND_AGENT, &gone, "Bo", NULL, NULL);
+    rig_agent(rig, 90, "Eve", 0, NULL, NULL);
+    rig_queue(rig, 77, "last", TKD_STRATEGY_CLAIM, 0);
+    rig->rows_bytes_max = 600;
+    for (u32 i = 0; i < 2; i++) {
+        struct tkd_entity_list request = {.from = 0};
+        u32 seen = 0, pages = 0;
+        do {
+            cr_assert_eq(rig_query(rig, i == 0 ? TKD_OP_AGENT_LIST : TKD_OP_QUEUE_LIST, TKD_RECORD_entity_list,
+                                   &request, NULL), TKD_OK);
+            for (u32 row = 0; row < rig->rows_count; row++, seen++) {
+                u32 id = i == 0 ? ((const struct tkd_agent_row *)rig_row(rig, row))->id
+                                : ((const struct tkd_queue_row *)rig_row(rig, row))->id;
+                cr_assert_lt(seen, 4u);
+                cr_assert_eq(id, i == 0 ? agents[seen] : queues[seen]);
+            }
+            request.from = (u32)rig->cursor;
+            pages++;
+        } while (request.from != 0);
+        cr_assert_eq(seen, 4u);
+        cr_assert_gt(pages, 1u);
+    }
     rig_destroy(rig);
 }
 
@@ -400,5 +456,132 @@ Test(query, digest_and_what_is_no_query)
     enum tkd_status status;
     cr_assert_eq(state_query(rig->state, TKD_OP_PULSE, NULL, 0, &none, rig->rows, 4096, &count, &cursor, &status), 0);
     cr_assert_eq(status, TKD_UNKNOWN_OP);
+    rig_destroy(rig);
+}
+
+/* A list gives up a page after so many tickets that do not match, and goes on from there. */
+Test(query, a_long_search_goes_on)
+{
+    struct rig *rig = rig_create();
+    rig_small_desk(rig);
+    u64 wanted = rig_create_ticket(rig, 1, 0);
+    struct tkd_ticket_create create = {.channel = 1, .queue = 3};
+    for (u32 done = 0; done < 25000; done += 5000) {
+        rig_begin(rig, TKD_OP_TICKET_CREATE);
+        for (u32 i = 0; i < 5000; i++)
+            rig_add(rig, TKD_RECORD_ticket_create, &create, (const char *const[]){"a", 0, 0, 0, 0, 0});
+        cr_assert_eq(rig_run(rig), TKD_OK);
+    }
+    struct tkd_ticket_list filter = {.queue = 1};
+    cr_assert_eq(list(rig, &filter, NULL), 0);
+    cr_assert_gt(rig->cursor, wanted);
+    filter.cursor = rig->cursor;
+    cr_assert_eq(list(rig, &filter, NULL), 1);
+    cr_assert_eq(((const struct tkd_ticket *)rig_row(rig, 0))->id, wanted);
+    cr_assert_eq(rig->cursor, 0);
+    rig_destroy(rig);
+}
+
+/* A report over years of hours: whatever a page holds, they join to the whole. */
+Test(query, reports_in_pages)
+{
+    enum { HOURS = 13000 };
+    struct rig *rig = desk();
+    for (u32 hour = 0; hour < HOURS; hour++) {
+        rig_create_ticket(rig, 3, 0);
+        rig_advance(rig, rig->now_ms + HOUR_MS);
+    }
+    for (u32 bytes_max = 64u << 10; bytes_max <= TKD_FRAME_BYTES_MAX; bytes_max *= 16) {
+        struct tkd_report request = {.dimension = TKD_DIMENSION_QUEUE};
+        u64 created = 0, rows = 0, pages = 0;
+        rig->rows_bytes_max = bytes_max;
+        do {
+            cr_assert_eq(rig_query(rig, TKD_OP_REPORT, TKD_RECORD_report, &request, NULL), TKD_OK);
+            for (u32 i = 0; i < rig->rows_count; i++, rows++)
+                created += ((const struct tkd_report_row *)rig_row(rig, i))->created;
+            request.cursor = rig->cursor;
+            pages++;
+        } while (request.cursor != 0);
+        cr_assert_eq(created, HOURS);
+        cr_assert_eq(rows, HOURS);
+        cr_assert_gt(pages, 1u);
+    }
+    /* Nothing is found in more rows than one page looks through. */
+    struct tkd_report request = {.dimension = TKD_DIMENSION_AGENT};
+    cr_assert_eq(rig_query(rig, TKD_OP_REPORT, TKD_RECORD_report, &request, NULL), TKD_OK);
+    cr_assert(rig->rows_count == 0 && rig->cursor != 0);
+    request.cursor = rig->cursor;
+    cr_assert_eq(rig_query(rig, TKD_OP_REPORT, TKD_RECORD_report, &request, NULL), TKD_OK);
+    cr_assert(rig->rows_count == 0 && rig->cursor == 0);
+    rig_destroy(rig);
+}
+
+/* A store that has not been given anything yet, or that answers wrongly. */
+struct source {
+    const struct rig *rig;
+    u64 archived; /* what it takes for the ARCHIVED event, 0 = it knows none */
+};
+
+static const struct tkd_event *read_ring(void *owner, u64 seq)
+{
+    const struct source *source = owner;
+    return event_at(state_events_read(source->rig->state), seq);
+}
+
+static i32 find_archived(void *owner, u64 ticket, u64 *event_seq)
+{
+    const struct source *source = owner;
+    (void)ticket;
+    *event_seq = source->archived;
+    return source->archived == 0 ? -1 : 0;
+}
+
+static enum tkd_status get_from(struct rig *rig, u64 archived, u64 ticket)
+{
+    struct source source = {.rig = rig, .archived = archived};
+    struct event_source events = {.read = read_ring, .archived = find_archived, .owner = &source};
+    struct tkd_ticket_get request = {.size = sizeof request, .head = sizeof request, .ticket = ticket};
+    enum tkd_status status;
+    state_query(rig->state, TKD_OP_TICKET_GET, &request, 0, &events, rig->rows, rig->rows_bytes_max,
+                &rig->rows_count, &rig->cursor, &status);
+    return status;
+}
+
+Test(query, archived_but_not_stored_yet)
+{
+    struct rig *rig = desk();
+    rig_entry(rig, TKD_KIND_DESK, &(struct tkd_catalog_entry){.id = 1, .archive_after_ms = 10}, "d", NULL, NULL);
+    struct event_log *log = state_events(rig->state);
+    u64 ids[3];
+    for (u32 i = 0; i < 3; i++) ids[i] = rig_create_ticket(rig, 3, 0);
+    for (u32 i = 0; i < 2; i++) rig_verb(rig, ids[i], TKD_VERB_CLOSE, 0, NULL);
+    u64 stored = log->seq_next - 1;
+    rig_advance(rig, rig->now_ms + 10);
+    log->stored_seq = stored;
+    for (u32 i = 0; i < 3; i++) {
+        cr_assert_eq(get_from(rig, 0, ids[i]), TKD_OK);
+        const struct tkd_ticket *row = rig_row(rig, 0);
+        cr_assert(row->id == ids[i] && row->archived == (i < 2));
+    }
+    log->stored_seq = log->seq_next - 1;
+    cr_assert_eq(get_from(rig, 0, ids[0]), TKD_NOT_FOUND, "the store has the event, and says that there is none");
+    log->stored_seq = 0;
+    log->seq_first = log->seq_next; /* as after a start: nothing is in memory */
+    cr_assert_eq(get_from(rig, 0, ids[0]), TKD_NOT_FOUND);
+    cr_assert_eq(get_from(rig, log->seq_next, ids[0]), TKD_NOT_FOUND, "an event that is not there");
+    log->seq_first = 1;
+    cr_assert_eq(get_from(rig, 1, ids[0]), TKD_NOT_FOUND, "an event of another kind");
+    rig_destroy(rig);
+}
+
+Test(query, a_customer_whose_first_event_is_gone)
+{
+    struct rig *rig = desk();
+    rig_create_ticket(rig, 3, 0);
+    state_events(rig->state)->seq_first = state_events(rig->state)->seq_next;
+    struct tkd_customer_get request = {.customer = 1};
+    cr_assert_eq(rig_query(rig, TKD_OP_CUSTOMER_GET, TKD_RECORD_customer_get, &request, NULL), TKD_OK);
+    const struct tkd_customer_row *row = rig_row(rig, 0);
+    cr_assert(row->id == 1 && row->tickets == 1 && row->channel == 0 && row->address_bytes == 0);
     rig_destroy(rig);
 }

@@ -325,3 +325,52 @@ Test(route, a_drain_follows_the_strategy)
     for (u32 agent = 1; agent <= 4; agent++) cr_assert_eq(rig->state->route.load[agent], 1);
     rig_destroy(rig);
 }
+
+/* While a drain goes on a newcomer waits behind it; then those are asked who may take it: members with its skills,
+ * wherever their bits lie, but not the one who has just given it back. */
+Test(route, newcomers_behind_a_drain_find_whom_they_need)
+{
+    struct rig *rig = desk();
+    rig->validate = false;
+    rig_skill(rig, 1, "French");
+    rig_queue(rig, 4, "calls", TKD_STRATEGY_LEAST_LOADED, 1);
+    rig_agent(rig, 5, "everything", 0, (u16[]){1, 0}, NULL);
+    rig_agent(rig, 70, "Zoé", 0, (u16[]){2, 4, 0}, (u16[]){1, 0});
+    rig_agent(rig, 200, "Yan", 0, (u16[]){4, 0}, NULL);
+    online(rig, 70);
+    online(rig, 200);
+    u64 given_back = rig_create_ticket(rig, 2, 0);
+    cr_assert_eq(rig_holder(rig, given_back), 70);
+    struct tkd_ticket_create request = {.channel = 1, .queue = 1};
+    for (u32 done = 0; done < 2 * DRAIN_MAX; done += 500) {
+        rig_begin(rig, TKD_OP_TICKET_CREATE);
+        for (u32 i = 0; i < 500; i++)
+            rig_add(rig, TKD_RECORD_ticket_create, &request, (const char *const[]){"a", 0, 0, 0, 0, 0});
+        cr_assert_eq(rig_run(rig), TKD_OK);
+    }
+    struct tkd_agent_presence presence = {.agent = 5, .presence = TKD_PRESENCE_ONLINE};
+    rig_begin(rig, TKD_OP_AGENT_PRESENCE);
+    rig_add(rig, TKD_RECORD_agent_presence, &presence, NULL);
+    cr_assert_eq(rig_run(rig), TKD_OK);
+    cr_assert(route_pending(&rig->state->route));
+    /* Both are applied before the drain goes on. */
+    request.queue = 4;
+    rig_begin(rig, TKD_OP_TICKET_CREATE);
+    rig_add(rig, TKD_RECORD_ticket_create, &request, (const char *const[]){"b", 0, 0, 0, 0, 0});
+    struct command command = {.op = state_op(rig->state) + 1, .time_ms = rig->now_ms, .frame = rig_frame(rig)};
+    state_apply(rig->state, &command, rig->results);
+    u64 call = rig->results[0].id;
+    cr_assert_eq(rule(rig, TKD_EVENT_WAITING), TKD_RULE_BEHIND_OTHERS);
+    rig_begin(rig, TKD_OP_TICKET_UPDATE);
+    rig_add(rig, TKD_RECORD_ticket_update, &(struct tkd_ticket_update){.kind = TKD_VERB_RELEASE, .ticket = given_back},
+            NULL);
+    command.op++;
+    state_apply(rig->state, &command, rig->results);
+    cr_assert_eq(rig->results[0].status, TKD_OK);
+    rig_settle(rig);
+    cr_assert_not(route_pending(&rig->state->route));
+    cr_assert_eq(rig_holder(rig, call), 70);
+    cr_assert_eq(rig_holder(rig, 1 + DRAIN_MAX), 5);
+    state_validate(rig->state);
+    rig_destroy(rig);
+}

@@ -240,3 +240,40 @@ Test(session, may_make_room_by_itself)
     state_validate(rig->state);
     rig_destroy(rig);
 }
+
+/* Frames as large as they may be, acknowledged by none: a session has a share, and all together have the table. */
+static enum tkd_status urge_often(struct rig *rig, u64 session, u64 seq, u64 ack_below)
+{
+    struct tkd_ticket_update request = {.kind = TKD_VERB_URGE, .ticket = 1};
+    rig_begin(rig, TKD_OP_TICKET_UPDATE);
+    rig_frame(rig)->session = session;
+    rig_frame(rig)->seq = seq;
+    rig_frame(rig)->ack_below = ack_below;
+    for (u32 i = 0; i < TKD_RECORDS_MAX; i++) rig_add(rig, TKD_RECORD_ticket_update, &request, NULL);
+    return rig_run(rig);
+}
+
+Test(session, kept_answers_have_bounds)
+{
+    struct rig *rig = desk();
+    rig->validate = false;
+    u64 sessions[40], seq[40];
+    u32 count = 0;
+    rig_create_ticket(rig, 3, 0);
+    for (;; count++) {
+        cr_assert_lt(count, ARRAY_COUNT(sessions));
+        sessions[count] = session_new(rig, 0, NULL).id;
+        enum tkd_status status = TKD_OK;
+        for (seq[count] = 1; (status = urge_often(rig, sessions[count], seq[count], 0)) == TKD_OK; seq[count]++) {}
+        cr_assert_eq(status, TKD_WINDOW_FULL);
+        cr_assert_leq(seq[count], seq[0]);
+        if (seq[count] < seq[0]) break; /* no more room for a whole share */
+    }
+    cr_assert_geq(count, 10, "one session does not take all");
+    cr_assert_lt(table_free(&rig->state->tables[TABLE_REPLY]), 600);
+    cr_assert_eq(urge_often(rig, sessions[0], 1, 0), TKD_EXISTS, "what is kept is answered");
+    cr_assert_eq(urge_often(rig, sessions[0], seq[0], 1), TKD_WINDOW_FULL, "nothing new is acknowledged");
+    cr_assert_eq(urge_often(rig, sessions[0], seq[0], 2), TKD_OK, "what it gives back it may use again");
+    cr_assert_eq(rig_ticket(rig, 1)->urges, UINT16_MAX, "and a ticket's urges stop counting at their end");
+    rig_destroy(rig);
+}

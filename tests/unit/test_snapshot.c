@@ -116,3 +116,19 @@ Test(snapshot, saved_chunks_come_first, .init = set_up)
     cr_assert_eq(head.chunk, 900 >> tables[1].chunk_shift);
     cr_assert_eq(snapshot.saved_head, 0);
 }
+
+/* Everything is changed while it is being copied out: what was saved is more than one slice holds. */
+Test(snapshot, is_not_finished_before_all_that_was_saved_is_out, .init = set_up)
+{
+    bool finished = false;
+    u32 chunks = 0, turns = 0;
+    snapshot_begin(&snapshot, tables, TABLES_HERE);
+    for (u32 i = 0; i < TABLES_HERE; i++)
+        for (u32 row = 1; row <= 1000; row++) ((struct row *)table_edit(&tables[i], row))->value[0] = 99;
+    for (; !finished; turns++) {
+        cr_assert_lt(turns, 1000u);
+        chunks += check(snapshot_slice(&snapshot, tables, TABLES_HERE, slice, 4096, 9, &finished));
+    }
+    cr_assert_gt(turns, 10u);
+    cr_assert_eq(chunks, 2 * ((1000 >> tables[0].chunk_shift) + 1));
+}

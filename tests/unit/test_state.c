@@ -137,7 +137,8 @@ Test(state, chunks_that_do_not_fit_are_refused)
 }
 
 /* Loads the rows of a desk into a new state after `spoil` has changed one of them. */
-static bool loads(struct rig *rig, u32 table_number, u32 row, u32 offset, u64 value, u32 bytes, char *error)
+static bool loads_into(struct rig *rig, u32 table_number, u32 row, u32 offset, u64 value, u32 bytes, char *error,
+                       u32 error_bytes)
 {
     void *memory;
     struct state *state = rig_state_create(rig, &memory);
@@ -149,9 +150,14 @@ static bool loads(struct rig *rig, u32 table_number, u32 row, u32 offset, u64 va
     struct table *table = &state->tables[table_number];
     memcpy(table->rows + (u64)row * table->row_bytes + offset, &value, bytes);
     bool loaded = state_loaded(state, state_op(rig->state), state_time(rig->state),
-                               state_events(rig->state)->seq_next - 1, error, 200);
+                               state_events(rig->state)->seq_next - 1, error, error_bytes);
     munmap(memory, rig->memory_bytes);
     return loaded;
+}
+
+static bool loads(struct rig *rig, u32 table_number, u32 row, u32 offset, u64 value, u32 bytes, char *error)
+{
+    return loads_into(rig, table_number, row, offset, value, bytes, error, 200);
 }
 
 Test(state, rows_that_do_not_fit_together_are_refused)
@@ -183,10 +189,14 @@ Test(state, rows_that_do_not_fit_together_are_refused)
         {TABLE_DESK, offsetof(struct desk, by_state) + 8 * TKD_STATE_NEW, 0, 8, "the desk's counters"},
         {TABLE_STATS, 0, 1, 8, "a counter's key"},
     };
+    char small[12];
     for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
         cr_assert_not(loads(rig, wrong[i].table, 1, wrong[i].offset, wrong[i].value, wrong[i].bytes, error), "%u", i);
         cr_assert_not_null(strstr(error, wrong[i].error), "%u: %s", i, error);
     }
+    cr_assert_not(loads_into(rig, TABLE_KEY, 1, 0, 5, 8, small, sizeof small));
+    cr_assert_str_eq(small, "the rows in", "what is said ends with its room");
+    cr_assert_not(loads_into(rig, TABLE_DESK, 1, 0, 0, 8, NULL, 0));
     rig_destroy(rig);
 }
 
@@ -215,5 +225,51 @@ Test(state, a_snapshot_tells_how_much_it_had_to_save)
     while (!finished) (void)state_snapshot_slice(rig->state, slice, sizeof slice, 100, &finished);
     cr_assert_eq(state_snapshot_saved_bytes(rig->state), 0);
     cr_assert_not(state_snapshot_running(rig->state));
+    rig_destroy(rig);
+}
+
+/* Numbers of tickets are never used again: they end with the room for their directory. */
+Test(state, the_numbers_of_tickets_have_an_end)
+{
+    struct rig *rig = desk();
+    char error[200];
+    u64 last = rig->state->directory_max;
+    desk_edit(rig->state)->tickets = last - 2;
+    cr_assert_eq(create(rig, 3, "a"), TKD_DESK_FULL);
+    cr_assert_eq(create(rig, 2, "a"), TKD_OK);
+    cr_assert_eq(rig->results[1].id, last);
+    cr_assert_eq(rig_ticket(rig, last)->id, last);
+    cr_assert_eq(create(rig, 1, "a"), TKD_DESK_FULL);
+    cr_assert(loads(rig, TABLE_TICKET, 2, 0, last, 8, error), "%s", error);
+    /* A desk of more memory had more numbers. */
+    desk_edit(rig->state)->tickets = last + 1;
+    cr_assert_not(loads(rig, TABLE_TICKET, 2, 0, last + 1, 8, error));
+    cr_assert_not_null(strstr(error, "the desk's counters"));
+    rig_destroy(rig);
+}
+
+/* Every ticket has as many tags as it may: links run out before tickets do. */
+Test(state, no_room_for_more_tags)
+{
+    struct rig *rig = desk();
+    const struct table *labels = &rig->state->tables[TABLE_LABEL];
+    u64 id = 0;
+    char name[16];
+    while (table_free(labels) > 0) {
+        id = rig_create_ticket(rig, 3, 0);
+        u32 count = min_u32(TICKET_TAGS_MAX, table_free(labels));
+        rig_begin(rig, TKD_OP_TICKET_UPDATE);
+        for (u32 i = 0; i < count; i++) {
+            snprintf(name, sizeof name, "t%u", i);
+            rig_add(rig, TKD_RECORD_ticket_update, &(struct tkd_ticket_update){.kind = TKD_VERB_TAG, .ticket = id},
+                    (const char *const[]){NULL, NULL, name});
+        }
+        cr_assert_eq(rig_run(rig), TKD_OK);
+    }
+    cr_assert_eq(rig_verb(rig, id, TKD_VERB_TAG, 0, "x").status, TKD_DESK_FULL);
+    cr_assert_eq(rig_verb(rig, id, TKD_VERB_NOTE, 0, "x").status, TKD_OK);
+    cr_assert_eq(rig_verb(rig, id, TKD_VERB_UNTAG, 0, "t1").status, TKD_OK);
+    cr_assert_eq(rig_verb(rig, id, TKD_VERB_TAG, 0, "x").status, TKD_OK, "there is one free now");
+    state_validate(rig->state);
     rig_destroy(rig);
 }

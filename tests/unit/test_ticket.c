@@ -237,6 +237,18 @@ Test(ticket, stations_end_before_they_repeat)
     state_validate(rig->state);
     rig_presence(rig, 1, TKD_PRESENCE_ONLINE);
     cr_assert_eq(rig_holder(rig, id), 1);
+    /* It can still end and begin again, as often as one likes. */
+    for (u32 done = 0; done <= UINT16_MAX; done += 4000) {
+        rig_begin(rig, TKD_OP_TICKET_UPDATE);
+        for (u32 i = 0; i < 8000; i++) {
+            request.kind = i % 2 == 0 ? TKD_VERB_RESOLVE : TKD_VERB_REOPEN;
+            rig_add(rig, TKD_RECORD_ticket_update, &request, NULL);
+        }
+        cr_assert_eq(rig_run(rig), TKD_OK);
+        for (u32 i = 0; i < 8000; i++) cr_assert_eq(rig->results[i].status, TKD_OK);
+    }
+    cr_assert_eq(rig_ticket(rig, id)->stations, UINT16_MAX);
+    cr_assert_eq(rig_ticket(rig, id)->reopens, UINT16_MAX);
     state_validate(rig->state);
     rig_destroy(rig);
 }
