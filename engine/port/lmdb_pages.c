@@ -198,7 +198,8 @@ struct walk {
     u64 root_txn;  /* that the root says it was written by; 0: there is none */
     /* What it found. */
     u64 page;
-    const char *fault;
+    const char *fault; /* what is wrong with it */
+    i32 error;         /* or why it cannot be read */
 };
 
 static i32 fault_at(struct walk *walk, u64 page, const char *fault)
@@ -206,6 +207,14 @@ static i32 fault_at(struct walk *walk, u64 page, const char *fault)
     walk->page = page;
     walk->fault = fault;
     return -EIO;
+}
+
+static i32 unreadable_at(struct walk *walk, u64 page, i32 error)
+{
+    if (error == -EBADMSG) return fault_at(walk, page, "the file ends before it");
+    walk->page = page;
+    walk->error = error;
+    return error;
 }
 
 static i32 page_take(struct walk *walk, u64 number, u64 by)
@@ -221,8 +230,7 @@ static i32 page_take(struct walk *walk, u64 number, u64 by)
 static i32 page_read(struct walk *walk, u64 number, u8 *page)
 {
     i32 result = read_exactly(walk->fd, page, walk->page_bytes, number * walk->page_bytes);
-    if (result == -EBADMSG) return fault_at(walk, number, "the file ends before it");
-    return result < 0 ? (void)fault_at(walk, number, "it cannot be read"), result : 0;
+    return result < 0 ? unreadable_at(walk, number, result) : 0;
 }
 
 /* Pages of its own for the value of a node; what is in them goes to `value`. */
@@ -243,7 +251,7 @@ static i32 overflow_read(struct walk *walk, const struct node *node, u64 by, u8 
             return fault_at(walk, number, "it is no overflow page, or another one");
         result = read_exactly(walk->fd, value, node->bytes, number * walk->page_bytes + sizeof head);
     }
-    if (result < 0) return (void)fault_at(walk, number, "it cannot be read"), result;
+    if (result < 0) return unreadable_at(walk, number, result);
     walk->tree->overflows -= count;
     return 0;
 }
@@ -428,8 +436,7 @@ static i32 metas_read(struct walk *walk, struct meta *metas)
         } page;
         u64 offset = i == 0 ? 0 : metas[0].free.page_bytes;
         i32 result = read_exactly(walk->fd, &page, sizeof page, offset);
-        if (result < 0)
-            return (void)fault_at(walk, i, "it cannot be read"), result == -EBADMSG ? -EIO : result;
+        if (result < 0) return unreadable_at(walk, i, result);
         const char *fault = meta_fault(&page.head, &page.meta, i);
         if (fault != NULL) return fault_at(walk, i, fault);
         metas[i] = page.meta;
@@ -468,10 +475,13 @@ i32 lmdb_check(const char *directory, char *error, u32 error_bytes)
     i64 bytes = file_bytes(walk.fd);
     result = bytes < 0 ? (i32)bytes : check_file(&walk, (u64)bytes);
     close(walk.fd);
-    if (walk.fault == NULL) return result;
-    const char *why = result == -EIO ? "" : strerror(-result);
-    snprintf(error, error_bytes, "the store is damaged: page %llu of %s: %s%s%s; remedy: start from a backup",
-             (unsigned long long)walk.page, path, walk.fault, *why == 0 ? "" : ": ", why);
+    if (walk.fault != NULL)
+        snprintf(error, error_bytes, "the store is damaged: page %llu of %s: %s; remedy: start from a backup",
+                 (unsigned long long)walk.page, path, walk.fault);
+    if (walk.error < 0)
+        snprintf(error, error_bytes,
+                 "cannot read page %llu of the store %s: %s; remedy: see to the disk, else start from a backup",
+                 (unsigned long long)walk.page, path, strerror(-walk.error));
     return result;
 }
 

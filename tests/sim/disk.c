@@ -495,6 +495,7 @@ void disk_damage_undo(void)
     struct damage *damage = &disk->damage;
     struct inode *inode = &disk->inodes[damage->inode];
     damage->there = false;
+    if (damage->offset + damage->bytes > inode->bytes_max) return; /* the file is gone */
     if (memcmp(inode->cache + damage->offset, damage->after, damage->bytes) != 0) return;
     memcpy(inode->cache + damage->offset, damage->before, damage->bytes);
     memcpy(inode->durable + damage->offset, damage->before, damage->bytes);

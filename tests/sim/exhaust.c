@@ -132,8 +132,8 @@ void exhaust_told(const char *reason)
         if (strstr(reason, "memory") == NULL) violation("no memory, but the reason is: %s", reason);
         return;
     }
-    if (strstr(reason, strerror(passed.error < 0 ? -passed.error : EIO)) == NULL)
-        violation("%s failed, but the reason is: %s", strerror(abs(passed.error)), reason);
+    if (passed.error < 0 && strstr(reason, strerror(-passed.error)) == NULL)
+        violation("%s failed, but the reason is: %s", strerror(-passed.error), reason);
     for (u32 i = 0; i < ARRAY_COUNT(things); i++) {
         if (strstr(reason, things[i]) != NULL) return;
     }

@@ -92,6 +92,7 @@ static bool recover(void)
     bool running = world->running;
     world->running = false; /* it is not the process that looks now */
     oracle_recovered(&process.recovery);
+    world->ended_ns = 0;
     world->running = running;
     disk_damage_forget();
     return true;
@@ -169,11 +170,12 @@ static enum end process_run(void)
 /* What the modes promise: sync keeps everything, the others lose nothing by the end of the process alone. */
 static void log_died(bool power)
 {
+    if (world->ended_ns == 0) world->ended_ns = world->now_ns;
     if (process.recovery.wal != NULL)
         world->synced_op = max_u64(world->synced_op, wal_synced_op(process.recovery.wal));
     if (world->plan.durability == WAL_SYNC || world->may_lose || !(power || world->errors_expected)) return;
     world->may_lose = true;
-    world->lost_ns = world->now_ns;
+    world->lost_ns = world->ended_ns;
 }
 
 static void process_bury(enum end end)

@@ -128,7 +128,8 @@ struct world {
     bool stop_signal;     /* waits to be read */
     bool running;         /* the process is up */
     bool may_lose;        /* since the last start that succeeded the kernel has lost what it had not synced */
-    u64 lost_ns;          /* then */
+    u64 ended_ns;         /* when the process ended that recovered last; 0: it runs */
+    u64 lost_ns;          /* of what was acknowledged until then */
     u64 synced_op;        /* the log has said that it is durable up to here */
     bool judging;         /* the oracle reads: nothing fails, and no time passes */
     bool done;            /* healed, and everybody has what he wants */

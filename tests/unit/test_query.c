@@ -180,9 +180,7 @@ Test(query, history_in_pages)
     rig->rows_bytes_max = TKD_FRAME_BYTES_MAX;
     u64 first = state_events(rig->state)->seq_first, newest = rig_ticket(rig, id)->last_event;
     state_events(rig->state)->seq_first = newest - 9;
-    cr_assert_eq(rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL), TKD_OK);
-    cr_assert_eq(rig->rows_count, 10);
-    cr_assert_eq(rig->cursor, 0);
+    cr_assert_eq(rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL), TKD_UNREADABLE);
     state_events(rig->state)->seq_first = first;
     request = (struct tkd_history){.ticket = 99};
     cr_assert_eq(rig_query(rig, TKD_OP_HISTORY, TKD_RECORD_history, &request, NULL), TKD_NOT_FOUND);
@@ -533,7 +531,7 @@ static i32 find_archived(void *owner, u64 ticket, u64 *event_seq)
     const struct source *source = owner;
     (void)ticket;
     *event_seq = source->archived;
-    return source->archived == 0 ? -1 : 0;
+    return source->archived == 0 ? 1 : 0;
 }
 
 static enum tkd_status get_from(struct rig *rig, u64 archived, u64 ticket)
@@ -568,9 +566,9 @@ Test(query, archived_but_not_stored_yet)
     log->stored_seq = 0;
     log->seq_first = log->seq_next; /* as after a start: nothing is in memory */
     cr_assert_eq(get_from(rig, 0, ids[0]), TKD_NOT_FOUND);
-    cr_assert_eq(get_from(rig, log->seq_next, ids[0]), TKD_NOT_FOUND, "an event that is not there");
+    cr_assert_eq(get_from(rig, log->seq_next, ids[0]), TKD_UNREADABLE, "an event that is not there");
     log->seq_first = 1;
-    cr_assert_eq(get_from(rig, 1, ids[0]), TKD_NOT_FOUND, "an event of another kind");
+    cr_assert_eq(get_from(rig, 1, ids[0]), TKD_UNREADABLE, "an event of another kind");
     rig_destroy(rig);
 }
 
@@ -580,8 +578,6 @@ Test(query, a_customer_whose_first_event_is_gone)
     rig_create_ticket(rig, 3, 0);
     state_events(rig->state)->seq_first = state_events(rig->state)->seq_next;
     struct tkd_customer_get request = {.customer = 1};
-    cr_assert_eq(rig_query(rig, TKD_OP_CUSTOMER_GET, TKD_RECORD_customer_get, &request, NULL), TKD_OK);
-    const struct tkd_customer_row *row = rig_row(rig, 0);
-    cr_assert(row->id == 1 && row->tickets == 1 && row->channel == 0 && row->address_bytes == 0);
+    cr_assert_eq(rig_query(rig, TKD_OP_CUSTOMER_GET, TKD_RECORD_customer_get, &request, NULL), TKD_UNREADABLE);
     rig_destroy(rig);
 }
