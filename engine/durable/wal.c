@@ -56,6 +56,7 @@ struct wal {
     bool marked;             /* the last batch is a mark */
 
     struct io_op write;
+    bool write_durable; /* the one in flight: durable when it is done */
     struct io_op sync;
     struct progress syncing;
     struct io_op mark_timer;
@@ -198,8 +199,8 @@ static void batch_write(struct wal *wal)
     segment->op_last = wal->sent.op;
     wal->open ^= 1;
     open_reset(opened(wal));
-    bool durable = wal->config.durability == WAL_SYNC;
-    io_write(wal->io, &wal->write, segment->fd, open->batch, bytes, offset, durable);
+    wal->write_durable = wal->config.durability == WAL_SYNC || offset == 0;
+    io_write(wal->io, &wal->write, segment->fd, open->batch, bytes, offset, wal->write_durable);
 }
 
 static void sync_start(struct wal *wal)
@@ -261,7 +262,7 @@ static void write_done(struct io_op *op, i32 result)
         return;
     }
     wal->written = wal->sent;
-    if (wal->config.durability == WAL_SYNC) wal->synced = wal->written;
+    if (wal->write_durable) wal->synced = wal->written; /* all before a segment's first batch is synced */
     if (wal->closing) return;
     submit_next(wal);
     settle(wal);

@@ -4,6 +4,8 @@
  *  - a command is applied only after wal_room() said yes and in the same turn as wal_append(): what cannot
  *    be made durable never exists;
  *  - one batch write is in flight at a time; wal_durable_op() is the last op of the last finished one;
+ *  - a segment's first batch is durable before anything behind it is written, in every mode: no loss of power
+ *    takes it alone, so a segment that begins with noise is unused or damaged;
  *  - an acknowledged block is never written again; a batch fills whole 4 KiB blocks;
  *  - every batch binds log id, segment number, position and the checksum of the batch before it, so stale
  *    bytes of a recycled segment never validate and nothing can be dropped from the middle;

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "port/file.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/exhaust.h"
 #include "tests/sim/world.h"
 
@@ -20,23 +21,8 @@
 #define NAMES_MAX    512u
 #define JOURNAL_MAX  512u
 #define FDS_MAX      256u
-#define FD_FIRST     10000 /* all below are others' */
-#define SECTOR       512u
-#define PATH_BYTES   128u
+#define FD_FIRST     10000            /* all below are others' */
 #define MAPPED_BYTES ((u64)512 << 20) /* of a file that is mapped, at most */
-
-struct inode {
-    bool used;
-    bool directory;
-    bool direct; /* opened with O_DIRECT: read past the cache */
-    u64 bytes;
-    u64 bytes_durable;
-    u64 bytes_max; /* allocated here */
-    i32 memory_fd; /* holds the cache of a file that may be mapped; 0: of none */
-    u8 *cache;
-    u8 *durable;
-    u8 *dirty; /* a byte a sector */
-};
 
 struct name {
     char path[PATH_BYTES];
@@ -67,17 +53,6 @@ struct disk_write {
     u8 *data;
 };
 
-struct damage {
-    bool there;
-    u32 inode;
-    u64 offset;
-    char path[PATH_BYTES];
-    u8 before[4096];
-    u8 after[4096];
-    u32 bytes;
-    bool earlier; /* there was some that did no harm then, and may now be found too */
-};
-
 struct disk {
     struct inode inodes[INODES_MAX];
     struct names names;
@@ -87,22 +62,18 @@ struct disk {
     u32 fds[FDS_MAX]; /* inode + 1; 0: free */
     bool locked;
     struct disk_write *writes;
-    /* The newest durable write: nothing behind it can tell whether it had been there. */
-    u32 last_inode;
-    u64 last_offset;
-    u32 last_bytes;
-    struct damage damage;
 };
 static struct disk *disk;
 
 void disk_create(void)
 {
     disk = world_alloc(sizeof *disk);
-    disk->last_inode = U32_NONE;
+    damage_create();
 }
 
 static void inode_free(struct inode *inode)
 {
+    damage_gone(inode);
     if (inode->memory_fd != 0) {
         munmap(inode->cache, MAPPED_BYTES);
         close(inode->memory_fd);
@@ -130,6 +101,7 @@ void disk_destroy(void)
     for (u32 i = 0; i < INODES_MAX; i++) inode_free(&disk->inodes[i]);
     world_free(disk);
     disk = NULL;
+    damage_destroy();
 }
 
 /* ---- Names ---- */
@@ -200,6 +172,12 @@ static void directory_sync(const char *path)
     disk->journal_count = kept;
 }
 
+struct inode *disk_file_some(void)
+{
+    if (disk->names.count == 0) return NULL;
+    return &disk->inodes[disk->names.items[chance_below(disk->names.count)].inode];
+}
+
 static const char *path_of(u32 inode)
 {
     for (u32 i = 0; i < disk->names.count; i++) {
@@ -207,6 +185,8 @@ static const char *path_of(u32 inode)
     }
     return "?";
 }
+
+const char *disk_path(const struct inode *inode) { return path_of((u32)(inode - disk->inodes)); }
 
 static bool inode_wanted(u32 inode)
 {
@@ -274,6 +254,7 @@ static void inode_resize(struct inode *inode, u64 bytes)
 static void sectors_dirty(struct inode *inode, u64 offset, u64 bytes, const u8 *data)
 {
     memcpy(inode->cache + offset, data, bytes);
+    damage_overwritten(inode, offset, bytes, data);
     memset(inode->dirty + offset / SECTOR, 1, (offset + bytes - 1) / SECTOR - offset / SECTOR + 1);
 }
 
@@ -321,14 +302,6 @@ static void sectors_gamble(struct inode *inode, bool power)
     if (power) inode->bytes = inode->bytes_durable;
 }
 
-static void last_write_note(const struct disk_write *write)
-{
-    if (disk->inodes[write->inode].memory_fd != 0) return;
-    disk->last_inode = write->inode;
-    disk->last_offset = write->offset;
-    disk->last_bytes = write->bytes;
-}
-
 /* What has arrived of a write that was not finished; on the disk when power is lost or the disk failed, else
  * only where a reader sees it. */
 static void write_torn(const struct disk_write *write, bool on_disk)
@@ -346,7 +319,7 @@ static void write_torn(const struct disk_write *write, bool on_disk)
         sectors_dirty(inode, write->offset + at, bytes, write->data + at);
         if (on_disk) sectors_clean(inode, write->offset + at, bytes);
     }
-    if (write->durable && whole) last_write_note(write);
+    if (write->durable && whole) damage_log_written(inode, write->offset, write->bytes, on_disk);
 }
 
 /* ---- Crash ---- */
@@ -375,130 +348,6 @@ void disk_crash(bool power)
     memset(disk->fds, 0, sizeof disk->fds);
     disk->locked = false;
     if (power) garbage_collect();
-}
-
-/* ---- Damage at rest ---- */
-
-static bool damage_suits(u32 inode, u64 offset)
-{
-    if (inode != disk->last_inode) return true;
-    return offset + 4096 <= disk->last_offset || offset >= disk->last_offset + disk->last_bytes;
-}
-
-static void damage_note(const struct name *name, u64 offset, u32 bytes)
-{
-    const struct inode *inode = &disk->inodes[name->inode];
-    disk->damage = (struct damage){.there = true,
-                                   .inode = name->inode,
-                                   .offset = offset,
-                                   .bytes = bytes,
-                                   .earlier = disk->damage.earlier};
-    snprintf(disk->damage.path, PATH_BYTES, "%s", name->path);
-    memcpy(disk->damage.before, inode->cache + offset, bytes);
-}
-
-/* `there` when something has changed. */
-static void damage_done(const struct name *name, enum fault kind)
-{
-    struct damage *damage = &disk->damage;
-    struct inode *inode = &disk->inodes[damage->inode];
-    const u8 *at = inode->cache + damage->offset;
-    memcpy(inode->durable + damage->offset, at, damage->bytes);
-    memcpy(damage->after, at, damage->bytes);
-    damage->there = memcmp(damage->before, at, damage->bytes) != 0;
-    if (!damage->there) return;
-    fault_count(kind);
-    say("damaged: %s at %llu", name->path, (unsigned long long)damage->offset);
-}
-
-/* Of the store: any page, used or not. */
-static void page_damage(const struct name *name)
-{
-    struct inode *inode = &disk->inodes[name->inode];
-    u64 pages = inode->bytes / 4096, page = chance_below(pages), from = chance_below(pages);
-    if (chance(1, 4)) page = chance_below(min_u64(pages, 4));
-    u8 *at = inode->cache + page * 4096;
-    damage_note(name, page * 4096, 4096);
-    switch (chance_below(5)) {
-    case 0:
-        at[chance_below(4096)] ^= (u8)(1u << chance_below(8));
-        break;
-    case 1:
-        at[chance_below(64)] ^= (u8)(1u << chance_below(8)); /* its head, and what follows */
-        break;
-    case 2:
-        memmove(at, inode->cache + from * 4096, 4096); /* misdirected */
-        break;
-    case 3:
-        memset(at, 0, 4096);
-        break;
-    default:
-        for (u32 i = 0; i < 4096; i++) at[i] = (u8)chance_below(256);
-    }
-    damage_done(name, FAULT_PAGE_DAMAGE);
-}
-
-static void sector_damage(const struct name *name)
-{
-    struct inode *inode = &disk->inodes[name->inode];
-    u64 offset = chance_below(inode->bytes / SECTOR) * SECTOR;
-    if (chance(1, 2)) offset = chance_below(min_u64(inode->bytes / SECTOR, 16)) * SECTOR;
-    if (!damage_suits(name->inode, offset)) return;
-    damage_note(name, offset, SECTOR);
-    u8 *at = inode->cache + offset;
-    u64 from = chance_below(inode->bytes / SECTOR) * SECTOR;
-    switch (chance_below(3)) {
-    case 0:
-        at[chance_below(SECTOR)] ^= (u8)(1u << chance_below(8));
-        break;
-    case 1:
-        memmove(at, inode->cache + from, SECTOR); /* misdirected */
-        break;
-    default:
-        memset(at, 0, SECTOR);
-    }
-    damage_done(name, FAULT_DAMAGE);
-}
-
-void disk_damage(void)
-{
-    if (disk->names.count == 0) return;
-    const struct name *name = &disk->names.items[chance_below(disk->names.count)];
-    const struct inode *inode = &disk->inodes[name->inode];
-    if (inode->directory || strstr(name->path, "/backups/") != NULL || inode->bytes < 4096) return;
-    if (inode->memory_fd != 0 && world->plan.faults[FAULT_PAGE_DAMAGE]) page_damage(name);
-    if (strstr(name->path, ".log") != NULL && world->plan.faults[FAULT_DAMAGE]) sector_damage(name);
-}
-
-bool disk_damaged(void) { return disk->damage.there; }
-bool disk_damaged_store(void)
-{
-    return disk->damage.there && disk->inodes[disk->damage.inode].memory_fd != 0;
-}
-
-bool disk_damage_named(const char *error)
-{
-    if (disk_damaged_store()) return strstr(error, "store") != NULL;
-    const char *name = strrchr(disk->damage.path, '/') + 1;
-    return strstr(error, disk->damage.earlier ? ".log" : name) != NULL;
-}
-
-void disk_damage_forget(void)
-{
-    disk->damage.earlier = disk->damage.earlier || (disk->damage.there && !disk_damaged_store());
-    disk->damage.there = false;
-}
-
-/* Unless something else was written there since. */
-void disk_damage_undo(void)
-{
-    struct damage *damage = &disk->damage;
-    struct inode *inode = &disk->inodes[damage->inode];
-    damage->there = false;
-    if (damage->offset + damage->bytes > inode->bytes_max) return; /* the file is gone */
-    if (memcmp(inode->cache + damage->offset, damage->after, damage->bytes) != 0) return;
-    memcpy(inode->cache + damage->offset, damage->before, damage->bytes);
-    memcpy(inode->durable + damage->offset, damage->before, damage->bytes);
 }
 
 /* ---- Room ---- */
@@ -567,6 +416,19 @@ static void write_unlink(struct disk_write *write)
     world_free(write);
 }
 
+static void write_arrived(struct inode *inode, const struct disk_write *write)
+{
+    u8 *before = world_alloc(write->bytes);
+    memcpy(before, inode->cache + write->offset, write->bytes);
+    sectors_dirty(inode, write->offset, write->bytes, write->data);
+    if (write->durable) {
+        sectors_clean(inode, write->offset, write->bytes);
+        damage_log_written(inode, write->offset, write->bytes, true);
+        damage_write(inode, write->offset, write->bytes, write->data, before);
+    }
+    world_free(before);
+}
+
 i32 disk_write_end(struct disk_write *write)
 {
     struct inode *inode = &disk->inodes[write->inode];
@@ -581,11 +443,7 @@ i32 disk_write_end(struct disk_write *write)
         world->errors_expected = true;
         result = error;
     } else {
-        sectors_dirty(inode, write->offset, write->bytes, write->data);
-        if (write->durable) {
-            sectors_clean(inode, write->offset, write->bytes);
-            last_write_note(write);
-        }
+        write_arrived(inode, write);
     }
     write_unlink(write);
     return result;

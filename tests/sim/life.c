@@ -60,9 +60,11 @@ static enum end refused(void)
     if (process.error[0] == 0) violation("a start was refused without a reason");
     exhaust_told(process.error);
     if (disk_damaged()) {
-        if (!world->errors_expected && !disk_damage_named(process.error))
+        bool named = disk_damage_named(process.error);
+        if (!world->errors_expected && !world->disk_full && !named)
             violation("a start was refused without naming the damaged place: %s", process.error);
-        disk_damage_undo(); /* the operator has put the sector back */
+        if (named) world->tally->damage_refused++;
+        disk_damage_undo(); /* the operator has put back what should stand there */
     } else if (!world->errors_expected && !world->disk_full) {
         violation("a start was refused: %s", process.error);
     }
@@ -190,6 +192,7 @@ static void process_bury(enum end end)
     store_crash();
     disk_crash(end == END_CRASHED && world->power_lost);
     process_memory_drop();
+    disk_damage_settle();
     if (!world->healed && !disk_damaged() && chance(1, 4)) disk_damage();
 }
 
@@ -292,11 +295,11 @@ u64 life_run(u64 seed, const struct plan *plan, struct tally *tally, bool verbos
     bool stopped = false;
     while (!stopped) {
         enum end end = process_run();
-        stopped = world->done && end == END_CLEAN;
         bool full = process.server.last_checkpoint_result == -ENOSPC;
         if (world->healed && (end == END_CRASHED || (end == END_FAILED && !full)) && !world->errors_expected)
             violation("the process ended after the last fault");
         process_bury(end);
+        stopped = world->done && end == END_CLEAN && !disk_damaged(); /* that is for one more start to see */
         world->now_ns += some_ns(2 * SECOND_NS);
         if (!world->healed && world->now_ns >= world->plan.duration_ns) heal(); /* it never got up */
     }

@@ -40,7 +40,9 @@ static void report(const struct tally *tally)
     printf("%" PRIu64 " starts (%" PRIu64 " more refused), %" PRIu64 " clean stops, %" PRIu64
            " stops by error, %" PRIu64 " digests compared\n",
            tally->boots, tally->refused, tally->clean_stops, tally->failed_stops, tally->digests);
-    printf("%" PRIu64 " damaged events not shown\n", tally->unreadable);
+    printf("damage: %" PRIu64 " starts refused, %" PRIu64 " harmless, %" PRIu64 " events not shown, %" PRIu64
+           " of a last write, put right\n",
+           tally->damage_refused, tally->damage_harmless, tally->unreadable, tally->damage_unprovable);
     printf("%" PRIu64 " commands, %" PRIu64 " acknowledged, %" PRIu64 " events shown, %" PRIu64
            " connections\n",
            tally->commands, tally->acknowledged, tally->events, tally->connections);

@@ -173,6 +173,7 @@ void plan_draw(struct plan *plan)
     if (chance(1, 4)) plan->text_bytes = (u32)some_between(1000, chance(1, 2) ? 36000 : 12000);
     plan->crash_steps = some_between(5, chance(1, 2) ? 200 : 20000);
     plan->fault_ns = plan->duration_ns / some_between(2, 60);
+    plan->log_writes = some_between(10, chance(1, 2) ? 100 : 2000);
     plan->sector_bytes = chance(1, 2) ? 512 : 4096;
     plan->batch_bytes = (u32)some_between(24, 64) * 4096;
     plan->segment_bytes = plan->batch_bytes + some_between(1, 32) * 4096;
@@ -189,7 +190,8 @@ void plan_draw(struct plan *plan)
     plan->virtual_clock = chance(1, 4);
     plan->durability = chance(1, 3) ? WAL_INTERVAL + (u32)chance_below(2) : WAL_SYNC;
     /* Damage behind the last sync cannot be told from a tail that never came. */
-    if (plan->durability != WAL_SYNC) plan->faults[FAULT_DAMAGE] = false;
+    for (enum fault kind = FAULT_DAMAGE; plan->durability != WAL_SYNC && kind <= FAULT_FLIPPED_WRITE; kind++)
+        plan->faults[kind] = false;
     plan->interval_ms = (u32)some_between(1, chance(1, 2) ? 20 : 2000);
     plan->memory_bytes = 1 + chance_below(chance(1, 2) ? 100 << 10 : 16 << 20);
     plan->ring_bytes = some_between(256, chance(1, 2) ? 320 : 4096) << 10;

@@ -26,6 +26,9 @@
     F(READ_ERROR, "error of a read")                                                                         \
     F(PAGE_DAMAGE, "page of the store damaged at rest")                                                      \
     F(DAMAGE, "sector of the log damaged at rest")                                                           \
+    F(LOST_WRITE, "write to the log lost, though the disk says it is done")                                  \
+    F(MISDIRECTED_WRITE, "write to the log that went to another place")                                      \
+    F(FLIPPED_WRITE, "write to the log with a wrong bit")                                                    \
     F(DISK_FULL, "disk full")                                                                                \
     F(DISK_SLOW, "slow disk")                                                                                \
     F(DISK_STUCK, "stuck disk")                                                                              \
@@ -52,8 +55,11 @@ struct tally {
     u64 seeds;
     u64 simulated_ns;
     u64 boots;
-    u64 refused;    /* starts that refused damaged or unreadable data */
-    u64 unreadable; /* damaged events that were not shown */
+    u64 refused; /* starts that refused damaged or unreadable data */
+    u64 damage_refused;
+    u64 damage_harmless;
+    u64 damage_unprovable; /* of the last write: put right unseen */
+    u64 unreadable;        /* damaged events that were not shown */
     u64 clean_stops;
     u64 failed_stops; /* the process ended by itself after an error of disk or store */
     u64 commands;     /* in logs, after the last recovery */
@@ -86,6 +92,7 @@ struct plan {
     u32 text_bytes;   /* of a request at most, about */
     u64 crash_steps;  /* steps of I/O between crashes, about */
     u64 fault_ns;     /* between faults that happen by time, about */
+    u64 log_writes;   /* for one that is lost, misdirected or flipped, about */
     u32 sector_bytes; /* what the disk writes as a whole */
     u64 segment_bytes;
     u32 batch_bytes;
@@ -182,6 +189,7 @@ void disk_crash(bool power);
 void disk_damage(void);
 void disk_damage_undo(void);
 void disk_damage_forget(void); /* it did no harm */
+void disk_damage_settle(void); /* a process has ended: what nothing can tell of is put right */
 bool disk_damaged(void);
 bool disk_damaged_store(void);             /* in a page of the store */
 bool disk_damage_named(const char *error); /* does it name the place? */

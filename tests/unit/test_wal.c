@@ -188,8 +188,12 @@ static void mode_writes_and_replays(enum wal_durability mode)
     wal_submit(log_.wal);
     cr_assert_eq(wal_durable_op(log_.wal), 0, "still in the memory of the process");
     while (wal_durable_op(log_.wal) < 1) io_run(log_.io, true);
-    cr_assert_eq(wal_synced_op(log_.wal), 0, "replies do not wait for the disk");
-    cr_assert_eq(log_.durable_calls, 1);
+    cr_assert_eq(wal_synced_op(log_.wal), 1, "the first batch of a segment is durable in every mode");
+    wal_append(log_.wal, 2, 20, log_frame(2));
+    wal_submit(log_.wal);
+    while (wal_durable_op(log_.wal) < 2) io_run(log_.io, true);
+    cr_assert_eq(wal_synced_op(log_.wal), 1, "replies do not wait for the disk");
+    cr_assert_eq(log_.durable_calls, 2);
     log_write_until(&log_, 800, 20);
     wal_sync(log_.wal);
     while (wal_synced_op(log_.wal) < 800) io_run(log_.io, true);

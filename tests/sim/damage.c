@@ -1,0 +1,235 @@
+/* Damage: at rest (a sector of the log, a page of the store), and by a disk that says of a write to the log
+ * that it is done when it was lost, went to another place of the file, or arrived with a wrong bit.
+ *
+ * One damage is there at a time, and what should stand in its places is known. Nothing can tell that the
+ * newest write was ever there; so when such a write was the last one of its process, it is put right unseen.
+ */
+#include <stdio.h>
+
+#include "tests/sim/disk.h"
+#include "tests/sim/world.h"
+
+#define BLOCK      4096u
+#define PLACES_MAX 2u
+
+struct place {
+    struct inode *inode; /* NULL: it is gone */
+    u64 offset;
+    u32 bytes;
+    u8 *right; /* kept up to date */
+};
+
+struct damage {
+    bool there;
+    bool provable; /* something behind it shows that it was there */
+    bool earlier;  /* there was some that did no harm then, and may now be found too */
+    char path[PATH_BYTES];
+    struct place places[PLACES_MAX];
+    /* The newest durable write to the log: nothing behind it can tell whether it had been there. */
+    const struct inode *last_inode;
+    u64 last_offset;
+    u64 last_bytes;
+};
+static struct damage damage;
+
+static void places_free(void)
+{
+    for (u32 i = 0; i < PLACES_MAX; i++) {
+        world_free(damage.places[i].right);
+        damage.places[i] = (struct place){0};
+    }
+}
+
+void damage_create(void) { damage = (struct damage){0}; }
+
+void damage_destroy(void) { places_free(); }
+
+void damage_gone(const struct inode *inode)
+{
+    if (damage.last_inode == inode) damage.last_inode = NULL;
+    for (u32 i = 0; i < PLACES_MAX; i++) {
+        if (damage.places[i].inode == inode) damage.places[i].inode = NULL;
+    }
+}
+
+void damage_overwritten(const struct inode *inode, u64 offset, u64 bytes, const u8 *data)
+{
+    for (u32 i = 0; i < PLACES_MAX; i++) {
+        const struct place *place = &damage.places[i];
+        u64 begin = max_u64(offset, place->offset);
+        u64 end = min_u64(offset + bytes, place->offset + place->bytes);
+        if (place->inode != inode || begin >= end) continue;
+        memcpy(place->right + (begin - place->offset), data + (begin - offset), end - begin);
+    }
+}
+
+void damage_log_written(const struct inode *inode, u64 offset, u64 bytes, bool on_disk)
+{
+    if (inode->memory_fd != 0) return;
+    damage.last_inode = inode;
+    damage.last_offset = offset;
+    damage.last_bytes = bytes;
+    if (on_disk) damage.provable = true;
+}
+
+/* ---- Doing it: what stands in the places now is right ---- */
+
+static void place_note(u32 index, struct inode *inode, u64 offset, u32 bytes)
+{
+    struct place *place = &damage.places[index];
+    if (index == 0) places_free();
+    *place = (struct place){.inode = inode, .offset = offset, .bytes = bytes, .right = world_alloc(bytes)};
+    memcpy(place->right, inode->cache + offset, bytes);
+    snprintf(damage.path, PATH_BYTES, "%s", disk_path(inode));
+}
+
+/* ... and now it does no more, or it is as it was. */
+static void damage_done(enum fault kind, bool provable)
+{
+    damage.there = false;
+    damage.provable = provable;
+    for (u32 i = 0; i < PLACES_MAX; i++) {
+        const struct place *place = &damage.places[i];
+        if (place->inode == NULL) continue;
+        const u8 *now = place->inode->cache + place->offset;
+        memcpy(place->inode->durable + place->offset, now, place->bytes);
+        damage.there = damage.there || memcmp(place->right, now, place->bytes) != 0;
+    }
+    if (!damage.there) return;
+    fault_count(kind);
+    say("%s: %s at %llu", fault_names[kind], damage.path, (unsigned long long)damage.places[0].offset);
+}
+
+/* ---- At rest ---- */
+
+/* Of the store: any page, used or not. */
+static void page_damage(struct inode *inode)
+{
+    u64 pages = inode->bytes / BLOCK, page = chance_below(pages), from = chance_below(pages);
+    if (chance(1, 4)) page = chance_below(min_u64(pages, 4));
+    u8 *at = inode->cache + page * BLOCK;
+    place_note(0, inode, page * BLOCK, BLOCK);
+    switch (chance_below(5)) {
+    case 0:
+        at[chance_below(BLOCK)] ^= (u8)(1u << chance_below(8));
+        break;
+    case 1:
+        at[chance_below(64)] ^= (u8)(1u << chance_below(8)); /* its head, and what follows */
+        break;
+    case 2:
+        memmove(at, inode->cache + from * BLOCK, BLOCK); /* misdirected */
+        break;
+    case 3:
+        memset(at, 0, BLOCK);
+        break;
+    default:
+        for (u32 i = 0; i < BLOCK; i++) at[i] = (u8)chance_below(256);
+    }
+    damage_done(FAULT_PAGE_DAMAGE, true);
+}
+
+static bool suits(const struct inode *inode, u64 offset)
+{
+    if (inode != damage.last_inode) return true;
+    return offset + BLOCK <= damage.last_offset || offset >= damage.last_offset + damage.last_bytes;
+}
+
+static void sector_damage(struct inode *inode)
+{
+    u64 offset = chance_below(inode->bytes / SECTOR) * SECTOR;
+    if (chance(1, 2)) offset = chance_below(min_u64(inode->bytes / SECTOR, 16)) * SECTOR;
+    if (!suits(inode, offset)) return;
+    place_note(0, inode, offset, SECTOR);
+    u8 *at = inode->cache + offset;
+    u64 from = chance_below(inode->bytes / SECTOR) * SECTOR;
+    switch (chance_below(3)) {
+    case 0:
+        at[chance_below(SECTOR)] ^= (u8)(1u << chance_below(8));
+        break;
+    case 1:
+        memmove(at, inode->cache + from, SECTOR); /* misdirected */
+        break;
+    default:
+        memset(at, 0, SECTOR);
+    }
+    damage_done(FAULT_DAMAGE, true);
+}
+
+void disk_damage(void)
+{
+    struct inode *inode = disk_file_some();
+    if (inode == NULL || inode->directory || inode->bytes < BLOCK) return;
+    const char *path = disk_path(inode);
+    if (strstr(path, "/backups/") != NULL) return;
+    if (inode->memory_fd != 0 && world->plan.faults[FAULT_PAGE_DAMAGE]) page_damage(inode);
+    if (strstr(path, ".log") != NULL && world->plan.faults[FAULT_DAMAGE]) sector_damage(inode);
+}
+
+/* ---- By a write ---- */
+
+static bool misses(enum fault kind)
+{
+    return world->plan.faults[kind] && !world->healed && !world->judging && chance(1, world->plan.log_writes);
+}
+
+void damage_write(struct inode *inode, u64 offset, u32 bytes, const u8 *data, const u8 *before)
+{
+    if (damage.there || inode->memory_fd != 0) return;
+    enum fault kind = FAULT_LOST_WRITE;
+    while (kind <= FAULT_FLIPPED_WRITE && !misses(kind)) kind++;
+    if (kind > FAULT_FLIPPED_WRITE) return;
+    place_note(0, inode, offset, bytes);
+    if (kind == FAULT_FLIPPED_WRITE) {
+        inode->cache[offset + chance_below(bytes)] ^= (u8)(1u << chance_below(8));
+    } else {
+        u64 other = chance_below((inode->bytes - bytes) / BLOCK + 1) * BLOCK;
+        if (kind == FAULT_MISDIRECTED_WRITE) place_note(1, inode, other, bytes);
+        memcpy(inode->cache + offset, before, bytes);
+        if (kind == FAULT_MISDIRECTED_WRITE) memcpy(inode->cache + other, data, bytes);
+    }
+    damage_done(kind, false);
+}
+
+/* ---- What becomes of it ---- */
+
+bool disk_damaged(void) { return damage.there; }
+
+bool disk_damaged_store(void)
+{
+    return damage.there && damage.places[0].inode != NULL && damage.places[0].inode->memory_fd != 0;
+}
+
+bool disk_damage_named(const char *error)
+{
+    if (disk_damaged_store()) return strstr(error, "store") != NULL;
+    const char *name = strrchr(damage.path, '/') + 1;
+    return strstr(error, damage.earlier ? ".log" : name) != NULL;
+}
+
+void disk_damage_forget(void)
+{
+    if (damage.there) world->tally->damage_harmless++;
+    damage.earlier = damage.earlier || (damage.there && !disk_damaged_store());
+    damage.there = false;
+    places_free();
+}
+
+void disk_damage_undo(void)
+{
+    for (u32 i = 0; i < PLACES_MAX; i++) {
+        const struct place *place = &damage.places[i];
+        if (place->inode == NULL) continue;
+        memcpy(place->inode->cache + place->offset, place->right, place->bytes);
+        memcpy(place->inode->durable + place->offset, place->right, place->bytes);
+    }
+    damage.there = false;
+    places_free();
+}
+
+void disk_damage_settle(void)
+{
+    if (!damage.there || damage.provable) return;
+    say("the write was the last one: put right");
+    world->tally->damage_unprovable++;
+    disk_damage_undo();
+}
