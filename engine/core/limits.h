@@ -17,6 +17,8 @@
 
 #define SESSIONS_MAX LIMIT(4095u, 12u)
 #define SESSION_WINDOW_MAX 64u
+/* Unused for so long, a session may be evicted for the room that its kept answers take. */
+#define SESSION_IDLE_MS LIMIT(3600000u, 60000u)
 #define TICKET_TAGS_MAX LIMIT(32u, 4u)
 #define CAPACITY_MAX 1000u
 

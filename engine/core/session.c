@@ -79,6 +79,23 @@ static u32 parts_kept(const struct session *session, u64 from, u64 to)
     return parts;
 }
 
+/* Whose kept answers may make room for others'; by now, or, before a command, by the time of the last one. */
+static bool session_idle(const struct state *state, u32 row, u32 not_row)
+{
+    return row != not_row && table_used(&state->tables[TABLE_SESSION], row) &&
+           session_row(state, row)->used_ms + SESSION_IDLE_MS <= state->time_ms;
+}
+
+static u32 parts_idle(const struct state *state, u32 not_row)
+{
+    u32 parts = 0;
+    for (u32 row = 1; row <= state->tables[TABLE_SESSION].row_last; row++) {
+        const struct session *session = session_row(state, row);
+        if (session_idle(state, row, not_row)) parts += parts_kept(session, session->ack_below, session->next_seq);
+    }
+    return parts;
+}
+
 /* No session may keep more than its share, so that one that never acknowledges does not stop the others. */
 enum tkd_status session_room(const struct state *state, const struct tkd_frame *frame)
 {
@@ -91,8 +108,35 @@ enum tkd_status session_room(const struct state *state, const struct tkd_frame *
     u32 freed = parts_kept(session, session->ack_below, ack_below);
     bool room = need + parts_kept(session, ack_below, session->next_seq) <= share;
     MARK_IF(!room, "session has used up its share of the answers kept");
-    MARK_IF(need > table_free(replies) + freed, "reply space exhausted");
-    return room && need <= table_free(replies) + freed ? TKD_OK : TKD_WINDOW_FULL;
+    if (!room) return TKD_WINDOW_FULL;
+    if (need <= table_free(replies) + freed) return TKD_OK;
+    bool idle = need <= table_free(replies) + freed + parts_idle(state, row);
+    MARK_IF(!idle, "reply space exhausted");
+    return idle ? TKD_OK : TKD_WINDOW_FULL;
+}
+
+static void session_end(struct state *state, u32 row)
+{
+    const struct session *session = session_row(state, row);
+    for (u64 seq = session->ack_below; seq < session->next_seq; seq++) slot_drop(state, row, seq);
+    state->session_names[row] = 0;
+    table_give(&state->tables[TABLE_SESSION], row);
+}
+
+/* As many as it takes, those used longest ago first; session_room() has seen that there are enough. */
+static void session_make_room(struct state *state, u32 parts, u32 not_row)
+{
+    while (table_free(&state->tables[TABLE_REPLY]) < parts) {
+        u32 oldest = 0;
+        for (u32 row = 1; row <= state->tables[TABLE_SESSION].row_last; row++) {
+            const struct session *session = session_row(state, row);
+            if (!session_idle(state, row, not_row) || session->ack_below == session->next_seq) continue;
+            if (oldest == 0 || session->used_ms < session_row(state, oldest)->used_ms) oldest = row;
+        }
+        ASSERT(oldest != 0);
+        MARK("session evicted for its answers");
+        session_end(state, oldest);
+    }
 }
 
 /* How many records are done with: all, or under the flag STOP those before the first refused one. */
@@ -113,6 +157,7 @@ void session_keep(struct state *state, const struct tkd_frame *frame, const stru
     ASSERT(frame->seq == session->next_seq);
     u64 ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, frame->seq));
     for (; session->ack_below < ack_below; session->ack_below++) slot_drop(state, row, session->ack_below);
+    session_make_room(state, parts_of(frame->count), row);
     u32 first = 0, last = 0;
     for (u32 i = 0; i < frame->count; i += REPLY_PART_RESULTS) {
         u32 part = table_take(&state->tables[TABLE_REPLY]);
@@ -133,14 +178,6 @@ void session_keep(struct state *state, const struct tkd_frame *frame, const stru
     MARK_IF(done < frame->count, "session halted");
     if (done < frame->count) session->halted = 1;
     session->used_ms = state->now_ms;
-}
-
-static void session_end(struct state *state, u32 row)
-{
-    const struct session *session = session_row(state, row);
-    for (u64 seq = session->ack_below; seq < session->next_seq; seq++) slot_drop(state, row, seq);
-    state->session_names[row] = 0;
-    table_give(&state->tables[TABLE_SESSION], row);
 }
 
 /* Every row is taken: the one used longest ago makes room. */

@@ -3,7 +3,7 @@
  * A request carries seq and ack_below. seq == next: it is new, applied, and its results are kept. seq below
  * next: it is answered from what was kept, if it is the same request (by hash). Above: a gap. Results below
  * ack_below are dropped. At most `window` results are kept. When no row is free the session used longest ago
- * (by logged time) is evicted.
+ * (by logged time) is evicted; when there is no room to keep results, those with some that were unused for an hour.
  */
 #ifndef CORE_SESSION_H
 #define CORE_SESSION_H

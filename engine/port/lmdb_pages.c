@@ -110,6 +110,16 @@ static bool node_at(const u8 *page, u32 page_bytes, u32 index, struct node *node
     return *end <= page_bytes;
 }
 
+/* Of a page that was checked as a whole. */
+static struct node node_of(const u8 *page, u32 page_bytes, u32 index)
+{
+    struct node node;
+    u64 end;
+    bool inside = node_at(page, page_bytes, index, &node, &end);
+    ASSERT(inside);
+    return node;
+}
+
 static u64 key_of(const struct node *node)
 {
     u64 key;
@@ -155,16 +165,14 @@ static const char *page_fault(const u8 *page, u32 page_bytes, const struct place
 /* The bounds of a child. */
 static struct place child_place(const u8 *page, u32 page_bytes, const struct place *place, u32 index)
 {
-    struct node node, next;
-    u64 end;
-    ASSERT(node_at(page, page_bytes, index, &node, &end));
+    struct node node = node_of(page, page_bytes, index);
     struct place child = {.number = node.child,
                           .depth = place->depth - 1,
                           .names = place->names,
                           .low = index == 0 || place->names ? place->low : key_of(&node),
                           .high = place->high};
     if (index + 1 == node_count(page) || place->names) return child;
-    ASSERT(node_at(page, page_bytes, index + 1, &next, &end));
+    struct node next = node_of(page, page_bytes, index + 1);
     child.high = key_of(&next);
     return child;
 }
@@ -328,9 +336,7 @@ static i32 walk_leaf(struct walk *walk, const u8 *page, const struct place *plac
 {
     i32 result = 0;
     for (u32 i = 0; i < node_count(page) && result == 0; i++) {
-        struct node node;
-        u64 end;
-        ASSERT(node_at(page, walk->page_bytes, i, &node, &end));
+        struct node node = node_of(page, walk->page_bytes, i);
         if (walk->free_list)
             result = walk_free_node(walk, &node, place->number);
         else if (place->names)
@@ -518,9 +524,7 @@ static u32 node_search(const u8 *page, u32 page_bytes, u64 key, bool branch)
     u32 low = 0, high = node_count(page); /* the answer is below `high`, and not below `low` - 1 */
     while (low < high) {
         u32 middle = low + (high - low) / 2;
-        struct node node;
-        u64 end;
-        ASSERT(node_at(page, page_bytes, middle, &node, &end));
+        struct node node = node_of(page, page_bytes, middle);
         if ((branch && middle == 0) || key_of(&node) <= key)
             low = middle + 1;
         else
@@ -551,9 +555,7 @@ i32 lmdb_find_event(struct store *store, u64 seq, struct lmdb_value *value)
         if (page_fault(store->page, status.ms_psize, &place) != NULL) return -EIO;
         u32 index = node_search(store->page, status.ms_psize, seq, place.depth > 1);
         if (index == U32_NONE) return 1;
-        struct node node;
-        u64 end;
-        ASSERT(node_at(store->page, status.ms_psize, index, &node, &end));
+        struct node node = node_of(store->page, status.ms_psize, index);
         if (place.depth == 1) return value_read(store, fd, &node, status.ms_psize, value);
         place = child_place(store->page, status.ms_psize, &place, index);
     }

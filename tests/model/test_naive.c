@@ -47,6 +47,45 @@ Test(naive, room_for_sets_of_skills)
     rig_destroy(rig);
 }
 
+/* Sessions that seldom acknowledge fill the room for answers; those unused for long give theirs up. */
+Test(naive, room_for_kept_answers)
+{
+    struct rig *rig = rig_create_small();
+    struct prng prng = prng_seeded(2);
+    u64 sessions[8] = {0}, seqs[8], refused = 0, evicted = 0;
+    rig_beside(rig);
+    rig_agent(rig, 1, "Ada", 0, NULL, NULL);
+    for (u32 step = 0; step < 4000; step++) {
+        u32 who = step / 40 * 2 % ARRAY_COUNT(sessions) + (u32)prng_below(&prng, 2); /* in turns, two at a time */
+        rig_advance(rig, rig->now_ms + prng_below(&prng, SESSION_IDLE_MS / 30));
+        if (sessions[who] == 0) {
+            rig_begin(rig, TKD_OP_REGISTER);
+            rig_add(rig, TKD_RECORD_register, &(struct tkd_register){.window = 0}, (const char *[]){""});
+            cr_assert_eq(rig_run(rig), TKD_OK);
+            sessions[who] = rig->results[0].id;
+            seqs[who] = 1;
+            continue;
+        }
+        rig_begin(rig, TKD_OP_AGENT_PRESENCE);
+        rig_frame(rig)->session = sessions[who];
+        rig_frame(rig)->seq = seqs[who];
+        if (prng_chance(&prng, 1, 30)) rig_frame(rig)->ack_below = seqs[who];
+        for (u64 left = prng_below(&prng, 60); left > 0; left--)
+            rig_add(rig, TKD_RECORD_agent_presence, &(struct tkd_agent_presence){.agent = 1, .presence = 1}, NULL);
+        rig_add(rig, TKD_RECORD_agent_presence, &(struct tkd_agent_presence){.agent = 1, .presence = 2}, NULL);
+        enum tkd_status status = rig_run(rig);
+        seqs[who] += status == TKD_OK;
+        refused += status == TKD_WINDOW_FULL;
+        evicted += status == TKD_SESSION_EXPIRED;
+        if (status == TKD_SESSION_EXPIRED) sessions[who] = 0;
+        if (step % 200 == 0) rig_compare(rig);
+    }
+    rig_compare(rig);
+    cr_assert(refused > 10 && evicted > 10, "%llu refused, %llu evicted", (unsigned long long)refused,
+              (unsigned long long)evicted);
+    rig_destroy(rig);
+}
+
 static void run(u64 seed)
 {
     struct workload *workload = workload_create(seed);

@@ -47,16 +47,45 @@ static u64 parts_from(const struct naive_session *session, u64 seq)
     return parts;
 }
 
+/* "Unused for so long, a session may be evicted for the room that its kept answers take"; as of the last command. */
+static bool idle(const struct naive *desk, const struct naive_session *session)
+{
+    return session->id != 0 && session->used_ms + SESSION_IDLE_MS <= desk->time_ms;
+}
+
 /* Is there room to keep the results, and within the session's own share? */
 bool naive_session_room(const struct naive *desk, const struct tkd_frame *frame)
 {
     const struct naive_session *session = session_of((struct naive *)desk, frame->session);
     u64 rows = naive_rows(desk, REPLY_BUDGET_BYTES), share = max_u64(rows / 16, 2 * parts_of(TKD_RECORDS_MAX));
     u64 need = parts_of(frame->count) + parts_from(session, min_u64(frame->ack_below, session->next_seq));
-    u64 others = 0;
+    u64 others = 0; /* what they keep and need not give up */
     for (u32 row = 1; row <= SESSIONS_MAX; row++)
-        if (&desk->sessions[row] != session) others += parts_from(&desk->sessions[row], 0);
+        if (&desk->sessions[row] != session && !idle(desk, &desk->sessions[row]))
+            others += parts_from(&desk->sessions[row], 0);
     return need <= share && need + others <= rows;
+}
+
+static u64 parts_of_all(const struct naive *desk)
+{
+    u64 parts = 0;
+    for (u32 row = 1; row <= SESSIONS_MAX; row++) parts += parts_from(&desk->sessions[row], 0);
+    return parts;
+}
+
+/* Answers of sessions unused for long make room, those used longest ago first. */
+static void make_room(struct naive *desk, const struct naive_session *own)
+{
+    while (parts_of_all(desk) > naive_rows(desk, REPLY_BUDGET_BYTES)) {
+        struct naive_session *oldest = NULL;
+        for (u32 row = 1; row <= SESSIONS_MAX; row++) {
+            struct naive_session *session = &desk->sessions[row];
+            if (session == own || !idle(desk, session) || parts_from(session, 0) == 0) continue;
+            if (oldest == NULL || session->used_ms < oldest->used_ms) oldest = session;
+        }
+        ASSERT(oldest != NULL);
+        *oldest = (struct naive_session){0};
+    }
 }
 
 void naive_session_keep(struct naive *desk, const struct tkd_frame *frame)
@@ -68,6 +97,7 @@ void naive_session_keep(struct naive *desk, const struct tkd_frame *frame)
         .frame = naive_copy(desk, frame, frame->size), .results = naive_copy(desk, desk->results, bytes)};
     session->ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, frame->seq));
     session->next_seq++;
+    make_room(desk, session);
     session->used_ms = desk->now_ms;
     for (u32 i = 0; i < frame->count; i++) {
         u32 status = desk->results[i].status;

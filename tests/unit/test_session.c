@@ -273,7 +273,15 @@ Test(session, kept_answers_have_bounds)
     cr_assert_lt(table_free(&rig->state->tables[TABLE_REPLY]), 600);
     cr_assert_eq(urge_often(rig, sessions[0], 1, 0), TKD_EXISTS, "what is kept is answered");
     cr_assert_eq(urge_often(rig, sessions[0], seq[0], 1), TKD_WINDOW_FULL, "nothing new is acknowledged");
-    cr_assert_eq(urge_often(rig, sessions[0], seq[0], 2), TKD_OK, "what it gives back it may use again");
+    rig_advance(rig, rig->now_ms + SESSION_IDLE_MS - 1);
+    rig_presence(rig, 1, TKD_PRESENCE_ONLINE);
+    cr_assert_eq(urge_often(rig, sessions[count], seq[count], 0), TKD_WINDOW_FULL, "none was unused for an hour");
+    rig_advance(rig, rig->now_ms + 1);
+    rig_presence(rig, 1, TKD_PRESENCE_OFFLINE);
+    cr_assert_eq(urge_often(rig, sessions[count], seq[count]++, 0), TKD_OK, "the dead do not stop the living");
+    cr_assert_eq(urge_often(rig, sessions[0], 1, 0), TKD_SESSION_EXPIRED, "the one used longest ago made room");
+    cr_assert_eq(urge_often(rig, sessions[1], 1, 0), TKD_EXISTS, "the next one did not need to");
+    cr_assert_eq(urge_often(rig, sessions[2], seq[2], 2), TKD_OK, "what it gives back it may use again");
     cr_assert_eq(rig_ticket(rig, 1)->urges, UINT16_MAX, "and a ticket's urges stop counting at their end");
     rig_destroy(rig);
 }
