@@ -25,10 +25,10 @@ endif
 
 ifneq ($(filter-out help clean format,$(GOALS)),)
 include $(BUILD)/packages-build.mk
-ifneq ($(filter test test-% mutations $(BUILD)/test/%,$(GOALS)),)
+ifneq ($(filter test test-% mutations valgrind $(BUILD)/test/%,$(GOALS)),)
 include $(BUILD)/packages-test.mk
 endif
-ifneq ($(filter test test-build fuzz msan valgrind $(BUILD)/fuzz/% $(BUILD)/msan/%,$(GOALS)),)
+ifneq ($(filter test test-build fuzz msan valgrind bench-regress $(BUILD)/fuzz/% $(BUILD)/msan/%,$(GOALS)),)
 include $(BUILD)/packages-fuzz.mk
 endif
 ifneq ($(filter bench-compare $(BIN)/peer-%,$(GOALS)),)
@@ -265,8 +265,13 @@ $(BUILD)/valgrind/core: $(CORE_SOURCES) $(BUILD)/packages-fuzz.mk
 msan: $(BUILD)/msan/core ## the core with the frames fuzzer's corpus under the memory sanitizer
 	@$(BUILD)/msan/core $(CORE_INPUTS)
 
-valgrind: $(BUILD)/valgrind/core ## the same under valgrind
+# A test that does something wrong ends with another code, and Criterion calls that a crash.
+CORE_TESTS := $(filter $(patsubst engine/core/%.c,$(BUILD)/test/unit/test_%,$(ENGINE)),$(TEST_BINARIES))
+
+valgrind: $(BUILD)/valgrind/core $(CORE_TESTS) ## the same under valgrind, and every unit test of the core
 	@valgrind --quiet --error-exitcode=1 --max-stackframe=4000000 $(BUILD)/valgrind/core $(CORE_INPUTS)
+	@for test in $(CORE_TESTS); do echo "  $$test"; \
+	    valgrind --quiet --error-exitcode=1 --max-stackframe=4000000 --trace-children=yes $$test -j1 || exit 1; done
 
 test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM) $(CRASH) $(if $(SANITIZE),,$(FUZZERS) $(BUILD)/fuzz.dict)
 
