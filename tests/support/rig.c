@@ -23,13 +23,13 @@ static void rig_map(struct rig *rig)
     ASSERT(state_loaded(rig->state, 0, 0, 0, error, sizeof error));
 }
 
-static struct rig *rig_with_budget(u64 memory_bytes)
+static struct rig *rig_with_budget(u64 memory_bytes, u64 ring_bytes)
 {
     struct rig *rig = calloc(1, sizeof *rig);
     ASSERT(rig != NULL);
     rig->config = (struct state_config){.secret = 7,
                                         .memory_bytes = memory_bytes,
-                                        .event_ring_bytes = (u64)64 << 20,
+                                        .event_ring_bytes = ring_bytes,
                                         .virtual_clock = true};
     rig->frame_bytes = malloc(TKD_FRAME_BYTES_MAX);
     rig->log_max = RIG_LOG_BYTES;
@@ -42,8 +42,14 @@ static struct rig *rig_with_budget(u64 memory_bytes)
     return rig;
 }
 
-struct rig *rig_create(void) { return rig_with_budget((u64)64 << 20); }
-struct rig *rig_create_small(void) { return rig_with_budget((u64)440 << 14); }
+struct rig *rig_create(void) { return rig_with_budget((u64)64 << 20, (u64)64 << 20); }
+struct rig *rig_create_small(void) { return rig_with_budget((u64)440 << 14, (u64)64 << 20); }
+struct rig *rig_create_stuck(void)
+{
+    struct rig *rig = rig_with_budget((u64)440 << 14, EVENT_RING_BYTES_MIN);
+    rig->stuck = true;
+    return rig;
+}
 
 void rig_destroy(struct rig *rig)
 {
@@ -135,6 +141,8 @@ void rig_add(struct rig *rig, u32 record, const void *head, const char *const *t
     rig_add_bytes(rig, record, head, (const void *const *)texts, bytes);
 }
 
+void rig_store(struct rig *rig) { event_stored(state_events(rig->state), state_events(rig->state)->seq_next - 1); }
+
 static void rig_apply(struct rig *rig, const struct tkd_frame *frame, u64 time_ms)
 {
     u64 head[2] = {time_ms, round_up(frame->size, 8)};
@@ -144,7 +152,7 @@ static void rig_apply(struct rig *rig, const struct tkd_frame *frame, u64 time_m
     rig->log_used += sizeof head + head[1];
     struct command command = {.op = state_op(rig->state) + 1, .time_ms = time_ms, .frame = frame};
     compare_step(rig, &command, state_apply(rig->state, &command, rig->results));
-    event_stored(state_events(rig->state), state_events(rig->state)->seq_next - 1);
+    if (!rig->stuck) rig_store(rig);
     if (rig->validate) state_validate(rig->state);
 }
 
@@ -153,6 +161,7 @@ static void rig_pulse(struct rig *rig, u64 time_ms)
     struct tkd_frame pulse = {.magic = TKD_MAGIC, .op = TKD_OP_PULSE, .size = TKD_FRAME_BYTES};
     const void *reply;
     u32 reply_bytes;
+    if (rig->stuck && state_admit(rig->state, &pulse, &reply, &reply_bytes) == TKD_BUSY) rig_store(rig);
     ASSERT(state_admit(rig->state, &pulse, &reply, &reply_bytes) == TKD_OK);
     rig_apply(rig, &pulse, max_u64(time_ms, state_time(rig->state)));
 }

@@ -15,6 +15,7 @@ struct rig {
     u8 *frame_bytes;               /* the frame being built */
     struct tkd_result results[TKD_RECORDS_MAX];
     bool validate;                 /* after every command */
+    bool stuck;                    /* the store takes events only by rig_store() */
     struct naive *naive;           /* takes every frame, too; what it answers must be the same */
     u64 seed;                      /* to be said when it is not */
     /* Every applied command, to be replayed. */
@@ -31,6 +32,9 @@ struct rig {
 struct rig *rig_create(void);
 /* With as few rows in every table as there can be. */
 struct rig *rig_create_small(void);
+/* And with the smallest ring of events, which nobody empties. */
+struct rig *rig_create_stuck(void);
+void rig_store(struct rig *rig);
 void rig_destroy(struct rig *rig);
 /* From now on, which must be the begin, a naive desk runs beside. */
 void rig_beside(struct rig *rig);
