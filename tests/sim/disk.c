@@ -1,9 +1,10 @@
 /* file.h on a simulated disk.
  *
  * A file has two contents: what a reader sees (page cache) and what is durable; the sectors in which they may
- * differ are known. A sync makes them equal. A loss of power keeps of every other sector either one, and of a
- * write that was under way any of its sectors. Names are a journal: a sync of their directory makes what was
- * done in it durable; a loss of power keeps the journal up to some point.
+ * differ are known. A sync makes those equal that differed when it began, and no others. A loss of power
+ * keeps of every other sector either one, and of a write that was under way any of its sectors. Names are a
+ * journal: a sync of their directory makes what was done in it durable; a loss of power keeps the journal up
+ * to some point.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -82,6 +83,7 @@ static void inode_free(struct inode *inode)
     }
     world_free(inode->durable);
     world_free(inode->dirty);
+    world_free(inode->covered);
     *inode = (struct inode){0};
 }
 
@@ -240,10 +242,12 @@ static void inode_resize(struct inode *inode, u64 bytes)
         if (inode->memory_fd == 0) inode->cache = world_grow(inode->cache, sectors_now * SECTOR);
         inode->durable = world_grow(inode->durable, sectors_now * SECTOR);
         inode->dirty = world_grow(inode->dirty, sectors_now);
+        inode->covered = world_grow(inode->covered, sectors_now);
         if (inode->memory_fd == 0)
             memset(inode->cache + sectors * SECTOR, 0, (sectors_now - sectors) * SECTOR);
         memset(inode->durable + sectors * SECTOR, 0, (sectors_now - sectors) * SECTOR);
         memset(inode->dirty + sectors, 0, sectors_now - sectors);
+        memset(inode->covered + sectors, 0, sectors_now - sectors);
         inode->bytes_max = sectors_now * SECTOR;
     }
     inode->bytes = bytes;
@@ -276,7 +280,7 @@ static u64 dirty_next(const struct inode *inode, u64 at)
 static void sectors_settle(struct inode *inode)
 {
     for (u64 i = dirty_next(inode, 0); i != U64_NONE; i = dirty_next(inode, i + 1))
-        sectors_clean(inode, i * SECTOR, SECTOR);
+        if (inode->covered[i]) sectors_clean(inode, i * SECTOR, SECTOR);
     inode->bytes_durable = inode->bytes;
 }
 
@@ -467,7 +471,13 @@ static i32 inode_sync(struct inode *inode, u32 number)
     return 0;
 }
 
-i32 disk_sync(i32 fd) { return inode_sync(inode_of(fd), disk->fds[fd - FD_FIRST] - 1); }
+void disk_sync_begin(i32 fd)
+{
+    struct inode *inode = inode_of(fd);
+    if (!inode->directory) memcpy(inode->covered, inode->dirty, inode->bytes_max / SECTOR);
+}
+
+i32 disk_sync_end(i32 fd) { return inode_sync(inode_of(fd), disk->fds[fd - FD_FIRST] - 1); }
 
 /* ---- file.h ---- */
 
@@ -664,7 +674,8 @@ i32 disk_memory(i32 fd) { return inode_of(fd)->memory_fd; }
 i32 file_sync(i32 fd)
 {
     step();
-    return disk_sync(fd);
+    disk_sync_begin(fd);
+    return disk_sync_end(fd);
 }
 
 static int compare_names(const void *a, const void *b) { return strcmp(a, b); }

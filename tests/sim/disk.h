@@ -17,7 +17,8 @@ struct inode {
     i32 memory_fd; /* holds the cache of a file that may be mapped; 0: of none */
     u8 *cache;
     u8 *durable;
-    u8 *dirty; /* a byte a sector */
+    u8 *dirty;   /* a byte a sector */
+    u8 *covered; /* those that were dirty when the last sync began */
 };
 
 struct inode *disk_file_some(void); /* NULL: there is none */

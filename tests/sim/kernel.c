@@ -294,6 +294,7 @@ void io_sync(struct io *io, struct io_op *op, int fd)
 {
     (void)io;
     ASSERT(fd >= 0);
+    disk_sync_begin(fd);
     begin(op, KIND_SYNC, fd)->due_ns = disk_due_ns(500 * US_NS);
 }
 
@@ -449,7 +450,7 @@ static i32 end(const struct pending *pending)
     case KIND_WRITE:
         return disk_write_end(pending->write);
     case KIND_SYNC:
-        return disk_sync(pending->fd);
+        return disk_sync_end(pending->fd);
     case KIND_TIMEOUT:
         return pending->cancelled ? -ECANCELED : 0;
     }

@@ -200,7 +200,8 @@ bool disk_is_directory(i32 fd);
 struct disk_write;
 struct disk_write *disk_write_begin(i32 fd, const void *buffer, u32 bytes, u64 offset, bool durable);
 i32 disk_write_end(struct disk_write *write);
-i32 disk_sync(i32 fd);
+void disk_sync_begin(i32 fd);
+i32 disk_sync_end(i32 fd);
 /* As the store needs them: any bytes, at once; a write may make the file larger. */
 i64 disk_read(i32 fd, void *buffer, u64 bytes, u64 offset);
 i32 disk_append(i32 fd, const void *buffer, u32 bytes, u64 offset, bool durable);
