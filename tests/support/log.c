@@ -6,6 +6,8 @@
 #include "core/frame.h"
 #include "tests/support/directory.h"
 
+#define MARK_PATIENCE_US 10000000u /* no test waits for this */
+
 static void on_durable(void *owner) { ((struct log_fixture *)owner)->durable_calls++; }
 
 static void on_failed(void *owner, const char *what)
@@ -109,10 +111,17 @@ void log_write_until(struct log_fixture *fixture, u64 op, u32 per_batch)
     log_drain(fixture);
 }
 
-void log_wait_mark(struct log_fixture *fixture)
+static void on_patience_over(struct io_op *op, i32 result) { (void)op, (void)result; }
+
+/* A mark that never comes is a failure, not a test that never ends. */
+void log_wait_marks(struct log_fixture *fixture, u64 marks)
 {
-    u64 before = wal_marks(fixture->wal);
-    while (wal_marks(fixture->wal) == before) io_run(fixture->io, true);
+    struct io_op patience = {.done = on_patience_over};
+    io_timeout(fixture->io, &patience, MARK_PATIENCE_US);
+    while (wal_marks(fixture->wal) < marks && patience.busy) io_run(fixture->io, true);
+    ASSERT(wal_marks(fixture->wal) >= marks);
+    io_timeout_cancel(fixture->io, &patience);
+    while (patience.busy) io_run(fixture->io, true);
     log_drain(fixture);
 }
 

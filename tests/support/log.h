@@ -33,8 +33,8 @@ const struct tkd_frame *log_frame(u64 op);
 /* Appends up to `op`, `per_batch` in a batch, and waits until all is written. */
 void log_write_until(struct log_fixture *fixture, u64 op, u32 per_batch);
 void log_drain(struct log_fixture *fixture);
-/* Waits until a mark covers the tail. */
-void log_wait_mark(struct log_fixture *fixture);
+/* Waits until so many marks have covered a tail since the log was opened. */
+void log_wait_marks(struct log_fixture *fixture, u64 marks);
 void log_wait_reserve(struct log_fixture *fixture);
 
 #endif

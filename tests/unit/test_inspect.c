@@ -68,7 +68,7 @@ static u64 write_log(u64 ops)
 {
     cr_assert_eq(log_open(&log_, 0), 0, "%s", log_.error);
     log_write_until(&log_, ops, 7);
-    log_wait_mark(&log_);
+    log_wait_marks(&log_, wal_marks(log_.wal) + 1);
     u64 checksum = wal_checksum(log_.wal);
     log_close(&log_);
     return checksum;

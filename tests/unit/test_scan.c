@@ -167,7 +167,7 @@ Test(scan, a_mark_covers_a_quiet_tail)
 {
     cr_assert_eq(log_open(&log_, 0), 0, "%s", log_.error);
     log_write_until(&log_, 8, 4);
-    log_wait_mark(&log_);
+    log_wait_marks(&log_, wal_marks(log_.wal) + 1);
     log_close(&log_);
     load(1);
     struct found found[16];

@@ -72,6 +72,33 @@ Test(session, another_request_under_a_used_number)
     rig_destroy(rig);
 }
 
+/* The same bytes behind another head. */
+static enum tkd_status presence_as(struct rig *rig, u64 session, u16 op, u16 flags, u64 time_ms)
+{
+    struct tkd_agent_presence request = {.agent = 1, .presence = TKD_PRESENCE_ONLINE};
+    rig_begin(rig, TKD_OP_AGENT_PRESENCE);
+    rig_add(rig, TKD_RECORD_agent_presence, &request, NULL);
+    struct tkd_frame *frame = rig_frame(rig);
+    frame->session = session;
+    frame->seq = 1;
+    frame->op = op;
+    frame->flags = flags;
+    frame->time_ms = time_ms;
+    return rig_run(rig);
+}
+
+Test(session, a_request_is_its_head_too)
+{
+    struct rig *rig = desk();
+    u64 session = session_new(rig, 0, NULL).id;
+    cr_assert_eq(presence_as(rig, session, TKD_OP_AGENT_PRESENCE, 0, 0), TKD_OK);
+    cr_assert_eq(presence_as(rig, session, TKD_OP_UNREGISTER, 0, 0), TKD_SEQUENCE_REUSED);
+    cr_assert_eq(presence_as(rig, session, TKD_OP_AGENT_PRESENCE, TKD_FLAG_STOP, 0), TKD_SEQUENCE_REUSED);
+    cr_assert_eq(presence_as(rig, session, TKD_OP_AGENT_PRESENCE, 0, 7), TKD_SEQUENCE_REUSED);
+    cr_assert_eq(presence_as(rig, session, TKD_OP_AGENT_PRESENCE, 0, 0), TKD_EXISTS);
+    rig_destroy(rig);
+}
+
 Test(session, gaps_and_forgotten_numbers)
 {
     struct rig *rig = desk();
@@ -99,7 +126,8 @@ Test(session, the_window_is_a_bound)
     cr_assert_eq(create(rig, session, 4, 2, 1), TKD_OK);
     cr_assert_eq(create(rig, session, 1, 0, 20), TKD_SEQUENCE_FORGOTTEN);
     cr_assert_eq(create(rig, session, 2, 0, 20), TKD_EXISTS);
-    cr_assert_eq(rig->state->tables[TABLE_REPLY].rows_live, 2 + 2 + 1, "dropped answers give their room back");
+    cr_assert_eq(rig->state->tables[TABLE_REPLY].rows_live, 2 + 2 + 1,
+                 "dropped answers give their room back");
     struct tkd_register request = {.window = SESSION_WINDOW_MAX + 1};
     rig_begin(rig, TKD_OP_REGISTER);
     rig_add(rig, TKD_RECORD_register, &request, NULL);
@@ -113,7 +141,8 @@ Test(session, many_rounds_of_the_window)
     struct rig *rig = desk();
     u64 session = session_new(rig, 0, NULL).id;
     rig->validate = false;
-    for (u64 seq = 1; seq <= 300; seq++) cr_assert_eq(create(rig, session, seq, seq > 64 ? seq - 63 : 0, 1), TKD_OK);
+    for (u64 seq = 1; seq <= 300; seq++)
+        cr_assert_eq(create(rig, session, seq, seq > 64 ? seq - 63 : 0, 1), TKD_OK);
     for (u64 seq = 237; seq <= 300; seq++) cr_assert_eq(create(rig, session, seq, 0, 1), TKD_EXISTS);
     cr_assert_eq(rig->results[0].id, 300);
     cr_assert_eq(create(rig, session, 236, 0, 1), TKD_SEQUENCE_FORGOTTEN);
@@ -146,7 +175,8 @@ Test(session, stop_halts_the_session_until_it_is_registered_again)
     rig_frame(rig)->session = session;
     rig_frame(rig)->seq = 1;
     rig_frame(rig)->flags = TKD_FLAG_STOP;
-    rig_add(rig, TKD_RECORD_ticket_update, &(struct tkd_ticket_update){.kind = TKD_VERB_URGE, .ticket = id}, NULL);
+    rig_add(rig, TKD_RECORD_ticket_update, &(struct tkd_ticket_update){.kind = TKD_VERB_URGE, .ticket = id},
+            NULL);
     rig_add(rig, TKD_RECORD_ticket_update, &request, NULL);
     rig_add(rig, TKD_RECORD_ticket_update, &request, NULL);
     cr_assert_eq(rig_run(rig), TKD_OK);
@@ -161,7 +191,8 @@ Test(session, stop_halts_the_session_until_it_is_registered_again)
     rig_frame(rig)->session = session;
     rig_frame(rig)->seq = 2;
     rig_frame(rig)->flags = TKD_FLAG_STOP;
-    rig_add(rig, TKD_RECORD_ticket_update, &(struct tkd_ticket_update){.kind = TKD_VERB_URGE, .ticket = id}, NULL);
+    rig_add(rig, TKD_RECORD_ticket_update, &(struct tkd_ticket_update){.kind = TKD_VERB_URGE, .ticket = id},
+            NULL);
     cr_assert_eq(rig_run(rig), TKD_OK);
     cr_assert_eq(session_row(rig->state, session_find(rig->state, session))->records, 2);
     rig_destroy(rig);
@@ -241,7 +272,8 @@ Test(session, may_make_room_by_itself)
     rig_destroy(rig);
 }
 
-/* Frames as large as they may be, acknowledged by none: a session has a share, and all together have the table. */
+/* Frames as large as they may be, acknowledged by none: a session has a share, and all together have the
+ * table. */
 static enum tkd_status urge_often(struct rig *rig, u64 session, u64 seq, u64 ack_below)
 {
     struct tkd_ticket_update request = {.kind = TKD_VERB_URGE, .ticket = 1};
@@ -264,7 +296,9 @@ Test(session, kept_answers_have_bounds)
         cr_assert_lt(count, ARRAY_COUNT(sessions));
         sessions[count] = session_new(rig, 0, NULL).id;
         enum tkd_status status = TKD_OK;
-        for (seq[count] = 1; (status = urge_often(rig, sessions[count], seq[count], 0)) == TKD_OK; seq[count]++) {}
+        for (seq[count] = 1; (status = urge_often(rig, sessions[count], seq[count], 0)) == TKD_OK;
+             seq[count]++) {
+        }
         cr_assert_eq(status, TKD_WINDOW_FULL);
         cr_assert_leq(seq[count], seq[0]);
         if (seq[count] < seq[0]) break; /* no more room for a whole share */
@@ -275,11 +309,14 @@ Test(session, kept_answers_have_bounds)
     cr_assert_eq(urge_often(rig, sessions[0], seq[0], 1), TKD_WINDOW_FULL, "nothing new is acknowledged");
     rig_advance(rig, rig->now_ms + SESSION_IDLE_MS - 1);
     rig_presence(rig, 1, TKD_PRESENCE_ONLINE);
-    cr_assert_eq(urge_often(rig, sessions[count], seq[count], 0), TKD_WINDOW_FULL, "none was unused for an hour");
+    cr_assert_eq(urge_often(rig, sessions[count], seq[count], 0), TKD_WINDOW_FULL,
+                 "none was unused for an hour");
     rig_advance(rig, rig->now_ms + 1);
     rig_presence(rig, 1, TKD_PRESENCE_OFFLINE);
-    cr_assert_eq(urge_often(rig, sessions[count], seq[count]++, 0), TKD_OK, "the dead do not stop the living");
-    cr_assert_eq(urge_often(rig, sessions[0], 1, 0), TKD_SESSION_EXPIRED, "the one used longest ago made room");
+    cr_assert_eq(urge_often(rig, sessions[count], seq[count]++, 0), TKD_OK,
+                 "the dead do not stop the living");
+    cr_assert_eq(urge_often(rig, sessions[0], 1, 0), TKD_SESSION_EXPIRED,
+                 "the one used longest ago made room");
     cr_assert_eq(urge_often(rig, sessions[1], 1, 0), TKD_EXISTS, "the next one did not need to");
     cr_assert_eq(urge_often(rig, sessions[2], seq[2], 2), TKD_OK, "what it gives back it may use again");
     cr_assert_eq(rig_ticket(rig, 1)->urges, UINT16_MAX, "and a ticket's urges stop counting at their end");
