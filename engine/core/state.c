@@ -423,6 +423,9 @@ void state_validate(const struct state *state)
     for (u32 i = 1; i < TABLES; i++) table_validate(&state->tables[i]);
     validate_tickets(state);
     validate_loads(state);
+    ASSERT(state->keys.count == state->tables[TABLE_KEY].rows_live);
+    ASSERT(state->identities.count == state->tables[TABLE_IDENTITY].rows_live);
+    ASSERT(state->stats.count == state->tables[TABLE_STATS].rows_live);
     line_validate(state);
     wheel_validate(&state->wheel, task_timer(state, state->tables[TABLE_TASK].row_last) + 1);
 }
