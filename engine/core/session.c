@@ -148,6 +148,16 @@ static u32 records_done(const struct tkd_frame *frame, const struct tkd_result *
     return done;
 }
 
+void session_prepare(struct state *state, const struct tkd_frame *frame)
+{
+    u32 row = session_find(state, frame->session);
+    ASSERT(row != 0);
+    struct session *session = session_edit(state, row);
+    u64 ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, frame->seq));
+    for (; session->ack_below < ack_below; session->ack_below++) slot_drop(state, row, session->ack_below);
+    session_make_room(state, parts_of(frame->count), row);
+}
+
 void session_keep(struct state *state, const struct tkd_frame *frame, const struct tkd_result *results)
 {
     u32 row = session_find(state, frame->session);
@@ -155,9 +165,6 @@ void session_keep(struct state *state, const struct tkd_frame *frame, const stru
     if (row == 0) return; /* it has ended itself, or made room for another */
     struct session *session = session_edit(state, row);
     ASSERT(frame->seq == session->next_seq);
-    u64 ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, frame->seq));
-    for (; session->ack_below < ack_below; session->ack_below++) slot_drop(state, row, session->ack_below);
-    session_make_room(state, parts_of(frame->count), row);
     u32 first = 0, last = 0;
     for (u32 i = 0; i < frame->count; i += REPLY_PART_RESULTS) {
         u32 part = table_take(&state->tables[TABLE_REPLY]);

@@ -47,6 +47,8 @@ void session_register(struct state *state, const struct tkd_prefix *record, stru
 void session_unregister(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
 /* Is there room to keep the results of a request that the session admits? OK or WINDOW_FULL. */
 enum tkd_status session_room(const struct state *state, const struct tkd_frame *frame);
+/* Before an admitted request is applied: what it acknowledges goes, and there is room to keep its results. */
+void session_prepare(struct state *state, const struct tkd_frame *frame);
 /* Keeps the results of an applied request. */
 void session_keep(struct state *state, const struct tkd_frame *frame, const struct tkd_result *results);
 void sessions_loaded(struct state *state);

@@ -327,6 +327,7 @@ u32 state_apply(struct state *state, const struct command *command, void *result
         u64 due_ms = wheel_advance(&state->wheel, time_ms);
         ASSERT(due_ms >= time_ms);
         state->now_ms = time_ms;
+        if (frame->session != 0) session_prepare(state, frame);
         if (frame->op == TKD_OP_CATALOG_APPLY) catalog_apply(state, frame, results);
         else apply_records(state, frame, results);
         if (frame->session != 0) session_keep(state, frame, results);

@@ -9,7 +9,7 @@
  *     state_admit()      may it run now? a repeated request is answered from the session instead
  *     state_due()        while a deadline or unfinished routing is due before the command's time:
  *                        log and apply a PULSE first (a frame with op PULSE and no records; state_admit()
- *                        it too), bounded work each
+ *                        it too), bounded work each; with nothing due it only moves the time
  *     wal_append(); state_apply()
  */
 #ifndef CORE_STATE_H

@@ -107,10 +107,12 @@ static void request_finish(struct checkpoint *checkpoint, struct checkpoint_requ
 
 static bool is_backup(const struct checkpoint_request *request) { return request->backup[0] != 0; }
 
-/* A copy made now would start without a log: no event beyond the root is in the store, or on its way. */
+/* A copy made now would start without a log: nothing beyond the root is in the store, or on its way. */
 static bool root_stands_alone(const struct checkpoint *checkpoint)
 {
-    return !checkpoint->committing && event_log_of(checkpoint)->stored_seq == checkpoint->root.event_seq;
+    return !checkpoint->committing && checkpoint->rows == ROWS_IDLE &&
+           checkpoint->given_seq == checkpoint->root.event_seq &&
+           event_log_of(checkpoint)->stored_seq == checkpoint->root.event_seq;
 }
 
 static bool covered(const struct checkpoint *checkpoint, const struct checkpoint_request *request)

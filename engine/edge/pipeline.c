@@ -7,6 +7,7 @@
 
 /* What a PULSE costs beside the events that it raises; unfinished work may touch many rows without any. */
 #define PULSE_WORK            8u
+#define REFUSED_LOOK_MS       LIMIT(60000u, 1000u)
 #define PULSE_WORK_UNFINISHED LIMIT(512u, 16u)
 
 bool pipeline_create(struct pipeline *pipeline, struct state *state, struct wal *wal,
@@ -69,11 +70,11 @@ static bool pulse(struct pipeline *pipeline, u64 time_ms, bool unfinished)
 {
     struct tkd_frame frame = {
         .magic = TKD_MAGIC, .version = TKD_PROTOCOL_VERSION, .op = TKD_OP_PULSE, .size = TKD_FRAME_BYTES};
-    enum tkd_status status = TKD_OK;
     const void *reply;
     u32 reply_bytes;
     if (pipeline->blocked || pipeline->pulse_work_left == 0) return false;
-    if (room(pipeline, frame.size, &status) != PIPELINE_APPLIED) {
+    /* Intake slows down while the store is behind; deadlines do not. */
+    if (!wal_room(pipeline->wal, frame.size)) {
         pipeline->blocked = true;
         return false;
     }
@@ -145,6 +146,14 @@ static enum pipeline_verdict time_of(struct pipeline *pipeline, const struct tkd
     return PIPELINE_APPLIED;
 }
 
+/* A refusal does not move the desk's time, but who may be evicted for want of room depends on it. */
+static bool time_moved(struct pipeline *pipeline)
+{
+    if (pipeline->virtual_clock || pipeline->turn_ms < state_time(pipeline->state) + REFUSED_LOOK_MS) return false;
+    MARK("time moves before a session is refused");
+    return pulse(pipeline, pipeline->turn_ms, false);
+}
+
 enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct tkd_frame *frame,
                                        void *results, u32 *results_bytes, enum tkd_status *status)
 {
@@ -154,6 +163,8 @@ enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct t
     if (pipeline->blocked && !full) return PIPELINE_WAIT;
     *results_bytes = 0;
     *status = state_admit(pipeline->state, frame, &reply, results_bytes);
+    if (*status == TKD_WINDOW_FULL && !full && time_moved(pipeline))
+        *status = state_admit(pipeline->state, frame, &reply, results_bytes);
     if (*status == TKD_EXISTS) {
         memcpy(results, reply, *results_bytes);
         *status = TKD_OK;

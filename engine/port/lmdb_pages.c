@@ -246,19 +246,19 @@ static i32 overflow_read(struct walk *walk, const struct node *node, u64 by, u8 
 {
     u64 number;
     memcpy(&number, node->data, sizeof number);
-    u64 count = (sizeof(struct page_head) + node->bytes - 1) / walk->page_bytes + 1;
-    for (u64 i = 0; i < count; i++) {
-        i32 result = page_take(walk, number + i, by);
-        if (result < 0) return result;
-    }
+    u64 needed = (sizeof(struct page_head) + node->bytes - 1) / walk->page_bytes + 1;
     struct page_head head;
-    i32 result = read_exactly(walk->fd, &head, sizeof head, number * walk->page_bytes);
-    if (result == 0) {
-        if (head.number != number || head.flags != PAGE_OVERFLOW ||
-            (head.lower | (u64)head.upper << 16) != count)
-            return fault_at(walk, number, "it is no overflow page, or another one");
-        result = read_exactly(walk->fd, value, node->bytes, number * walk->page_bytes + sizeof head);
-    }
+    i32 result = page_take(walk, number, by);
+    if (result < 0) return result;
+    result = read_exactly(walk->fd, &head, sizeof head, number * walk->page_bytes);
+    if (result < 0) return unreadable_at(walk, number, result);
+    /* LMDB may write a shorter value into pages that it had taken for a longer one. */
+    u64 count = head.lower | (u64)head.upper << 16;
+    if (head.number != number || head.flags != PAGE_OVERFLOW || count < needed)
+        return fault_at(walk, number, "it is no overflow page, or another one");
+    for (u64 i = 1; i < count && result == 0; i++) result = page_take(walk, number + i, by);
+    if (result < 0) return result;
+    result = read_exactly(walk->fd, value, node->bytes, number * walk->page_bytes + sizeof head);
     if (result < 0) return unreadable_at(walk, number, result);
     walk->tree->overflows -= count;
     return 0;
@@ -269,7 +269,7 @@ static i32 free_pages_take(struct walk *walk, const u8 *list, u64 bytes, u64 by)
     u64 count, number, last = U64_NONE;
     if (bytes < sizeof count || bytes % sizeof count != 0) return fault_at(walk, by, "no list of free pages");
     memcpy(&count, list, sizeof count);
-    if (count != bytes / sizeof count - 1) return fault_at(walk, by, "no list of free pages");
+    if (count > bytes / sizeof count - 1) return fault_at(walk, by, "no list of free pages");
     for (u64 i = 1; i <= count; i++, last = number) {
         memcpy(&number, list + i * sizeof number, sizeof number);
         if (number >= last) return fault_at(walk, by, "its list of free pages is not in order");

@@ -83,6 +83,7 @@ static void copy_remove(const char *path)
 
 static i32 copy(struct store *store, const char *path)
 {
+    ASSERT(store->txn == NULL); /* LMDB would wait for it, for ever */
     i32 made = file_make_directory(path);
     if (made == 0) return -EEXIST;
     if (made < 0) return made;
@@ -208,12 +209,21 @@ static i32 make_new(struct store *store, const char *directory)
     return result < 0 ? result : file_remove(making);
 }
 
+/* Is there a server on the data directory that this store lies in? */
+static bool served(const char *directory)
+{
+    char parent[FILE_PATH_BYTES];
+    u64 pid;
+    return file_join(parent, directory, "..") == 0 && file_lock_held(parent, &pid) == 1;
+}
+
 static i32 open_all(struct store *store, const char *directory, struct io *io, char *error, u32 error_bytes)
 {
     bool write = io != NULL;
     i32 result = write ? file_make_directory(directory) : 0;
     if (result >= 0 && write) result = make_new(store, directory);
-    if (result >= 0) result = lmdb_check(directory, error, error_bytes);
+    /* Pages are written anew under a walk beside a running server: then it would only seem to find damage. */
+    if (result >= 0 && (write || !served(directory))) result = lmdb_check(directory, error, error_bytes);
     if (result >= 0) result = env_open(store, directory, write);
     if (result < 0) return result;
     int dead_readers;

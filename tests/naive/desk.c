@@ -208,12 +208,12 @@ void naive_apply(struct naive *desk, const struct command *command)
     ASSERT(command->op == desk->op + 1 && time_ms >= desk->time_ms);
     desk->first_event = desk->events.count + 1;
     desk->budget = DRAIN_MAX;
-    if (frame->op == TKD_OP_PULSE) {
-        ASSERT(naive_due(desk) <= time_ms); /* else nobody should have asked for it */
+    if (frame->op == TKD_OP_PULSE) { /* with nothing due it moves the time */
         time_ms = apply_pulse(desk, time_ms);
     } else {
         ASSERT(naive_deadline_ms(desk) >= time_ms); /* time passed an unfired deadline */
         desk->now_ms = time_ms;
+        if (frame->session != 0) naive_session_prepare(desk, frame);
         if (frame->op == TKD_OP_CATALOG_APPLY) naive_catalog_apply(desk, frame);
         else apply_records(desk, frame);
         if (frame->session != 0) naive_session_keep(desk, frame);

@@ -241,6 +241,7 @@ u64 naive_fire(struct naive *desk, u64 until_ms);
 enum tkd_status naive_session_admit(const struct naive *desk, const struct tkd_frame *frame,
                                     const struct tkd_result **reply);
 bool naive_session_room(const struct naive *desk, const struct tkd_frame *frame);
+void naive_session_prepare(struct naive *desk, const struct tkd_frame *frame);
 void naive_session_keep(struct naive *desk, const struct tkd_frame *frame);
 void naive_register(struct naive *desk, const struct tkd_prefix *record, struct tkd_result *result);
 void naive_unregister(struct naive *desk, const struct tkd_prefix *record, struct tkd_result *result);

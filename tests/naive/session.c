@@ -73,10 +73,13 @@ static u64 parts_of_all(const struct naive *desk)
     return parts;
 }
 
-/* Answers of sessions unused for long make room, those used longest ago first. */
-static void make_room(struct naive *desk, const struct naive_session *own)
+/* Before the records are done, what the request acknowledges is forgotten, and answers of sessions unused for long make
+ * room, those used longest ago first. */
+void naive_session_prepare(struct naive *desk, const struct tkd_frame *frame)
 {
-    while (parts_of_all(desk) > naive_rows(desk, REPLY_BUDGET_BYTES)) {
+    struct naive_session *own = session_of(desk, frame->session);
+    own->ack_below = max_u64(own->ack_below, min_u64(frame->ack_below, frame->seq));
+    while (parts_of_all(desk) + parts_of(frame->count) > naive_rows(desk, REPLY_BUDGET_BYTES)) {
         struct naive_session *oldest = NULL;
         for (u32 row = 1; row <= SESSIONS_MAX; row++) {
             struct naive_session *session = &desk->sessions[row];
@@ -95,9 +98,7 @@ void naive_session_keep(struct naive *desk, const struct tkd_frame *frame)
     u64 bytes = frame->count * sizeof(struct tkd_result);
     session->kept[frame->seq % SESSION_WINDOW_MAX] = (struct naive_kept){
         .frame = naive_copy(desk, frame, frame->size), .results = naive_copy(desk, desk->results, bytes)};
-    session->ack_below = max_u64(session->ack_below, min_u64(frame->ack_below, frame->seq));
     session->next_seq++;
-    make_room(desk, session);
     session->used_ms = desk->now_ms;
     for (u32 i = 0; i < frame->count; i++) {
         u32 status = desk->results[i].status;

@@ -1,6 +1,7 @@
 /* The clients: workers with a session each, who must get every request done exactly once; subscribers, who
  * must see every event once; and others, who disturb. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/hash.h"
 #include "core/frame.h"
@@ -15,6 +16,7 @@
 #define WINDOW         8u
 #define RECENT         32u
 #define RECEIVED_BYTES (1u << 20)
+#define BACKUPS        40u
 #define CONTROL_SEQ    (1ull << 62) /* of what belongs to no session */
 #define CATALOG_STEPS  48u
 
@@ -75,7 +77,15 @@ struct client {
     u64 answered;
 };
 
+/* By its number: what had been told of when it was asked for, and whether it was granted. */
+struct backup_wish {
+    u64 op;
+    u64 control_seq;
+    bool granted;
+};
+
 struct clients {
+    struct backup_wish backups[BACKUPS];
     struct client items[CLIENTS_MAX];
     u32 count;
     u64 tickets; /* about */
@@ -333,8 +343,10 @@ static void checkpoint(struct client *client)
 {
     if (chance(1, 3)) {
         char name[16];
-        sprintf(name, "b%u", (u32)chance_below(40));
+        struct backup_wish *wish = &clients->backups[chance_below(BACKUPS)];
+        sprintf(name, "b%u", (u32)(wish - clients->backups));
         control(client, TKD_OP_BACKUP, &(struct tkd_backup){0}, name);
+        if (!wish->granted) *wish = (struct backup_wish){.op = oracle_told_op(), .control_seq = client->control_seq};
     } else {
         control(client, TKD_OP_CHECKPOINT, &(struct tkd_empty){0}, NULL);
     }
@@ -477,6 +489,20 @@ static void answer_attach(struct client *client, const struct tkd_frame *frame)
     act_at(client, world->now_ns + 1);
 }
 
+static void answer_backup(const struct tkd_frame *frame)
+{
+    for (u32 i = 0; i < BACKUPS; i++) {
+        struct backup_wish *wish = &clients->backups[i];
+        if (wish->control_seq == frame->seq && frame->status == TKD_OK) wish->granted = true;
+    }
+}
+
+u64 clients_backup_op(const char *name)
+{
+    const struct backup_wish *wish = &clients->backups[strtoul(name + 1, NULL, 10)];
+    return wish->granted ? wish->op : 0;
+}
+
 static void answer_worker(struct client *client, const struct tkd_frame *frame)
 {
     switch (frame->op) {
@@ -493,6 +519,9 @@ static void answer_worker(struct client *client, const struct tkd_frame *frame)
         return;
     case TKD_OP_ATTACH:
         answer_attach(client, frame);
+        return;
+    case TKD_OP_BACKUP:
+        answer_backup(frame);
         return;
     default:
         if (tkd_op_info(frame->op)->class == TKD_CLASS_command) answer_command(client, frame);

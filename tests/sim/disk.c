@@ -132,6 +132,19 @@ static void name_put(struct names *names, const char *path, u32 inode)
     name->inode = inode;
 }
 
+/* What lies in a directory goes with it; one rename, so all of it is durable at once. */
+static void names_below_move(struct names *names, const char *from, const char *to)
+{
+    u64 bytes = strlen(from);
+    for (u32 i = 0; i < names->count; i++) {
+        char *path = names->items[i].path, moved[2 * PATH_BYTES];
+        if (strncmp(path, from, bytes) != 0 || path[bytes] != '/') continue;
+        snprintf(moved, sizeof moved, "%s%s", to, path + bytes);
+        ASSERT(strlen(moved) < PATH_BYTES);
+        memcpy(path, moved, strlen(moved) + 1);
+    }
+}
+
 static void journal_apply(struct names *names, const struct journal *entry)
 {
     if (entry->kind == JOURNAL_CREATE) name_put(names, entry->path, entry->inode);
@@ -139,6 +152,7 @@ static void journal_apply(struct names *names, const struct journal *entry)
     if (entry->kind == JOURNAL_RENAME) {
         name_remove(names, entry->path);
         name_put(names, entry->to, entry->inode);
+        names_below_move(names, entry->path, entry->to);
     }
 }
 
@@ -564,19 +578,7 @@ i32 file_rename(const char *from, const char *to)
     if (error < 0) return error;
     struct name *name = name_find(&disk->names, from);
     if (name == NULL) return -ENOENT;
-    char prefix[PATH_BYTES];
-    u32 count = disk->names.count;
     journal_add(JOURNAL_RENAME, from, to, name->inode);
-    /* What lies in a directory goes with it; one rename, so all of it is durable at once. */
-    snprintf(prefix, sizeof prefix, "%s/", from);
-    for (u32 i = 0; i < count; i++) {
-        struct name *below = &disk->names.items[i];
-        if (strncmp(below->path, prefix, strlen(prefix)) != 0) continue;
-        char moved[2 * PATH_BYTES];
-        snprintf(moved, sizeof moved, "%s/%s", to, below->path + strlen(prefix));
-        ASSERT(strlen(moved) < PATH_BYTES);
-        memcpy(below->path, moved, strlen(moved) + 1);
-    }
     return 0;
 }
 

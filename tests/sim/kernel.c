@@ -277,7 +277,9 @@ void io_read(struct io *io, struct io_op *op, int fd, void *buffer, u32 bytes)
 static u64 disk_due_ns(u64 about_ns)
 {
     u64 due_ns = world->now_ns + some_ns(about_ns) * world->slow_factor;
-    return max_u64(due_ns, world->stuck_until_ns);
+    due_ns = max_u64(due_ns, world->stuck_until_ns);
+    if (world->slow_factor > 1 || world->now_ns < world->stuck_until_ns) world_disturb(due_ns);
+    return due_ns;
 }
 
 void io_write(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes, u64 offset,

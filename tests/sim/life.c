@@ -145,6 +145,7 @@ static enum end live(void)
     if (!serve_start(signals)) return refused();
     if (process.failed) server_fail(&process.server, "before it served");
     process.served = true;
+    world_disturb(world->now_ns);
     exhaust_serves();
     if (!server_run(&process.server)) return END_FAILED;
     close_all();
@@ -212,6 +213,9 @@ static void heal(void)
 
 void time_passes(void)
 {
+    bool hindered = !process.served || world->disk_full || world->slow_factor > 1 || world->store_slow_factor > 1 ||
+                    world->now_ns < world->stuck_until_ns;
+    if (hindered) world_disturb(world->now_ns);
     if (!world->healed && world->now_ns >= world->plan.duration_ns) heal();
     if (!world->healed) return;
     if (process.served && !process.told && clients_done()) {
@@ -284,6 +288,8 @@ static void backup_start(const char *name)
     if (recovery_open(&process.recovery, &config, process.io, process.error, ERROR_BYTES) < 0)
         violation("backup %s does not start: %s", name, process.error);
     state_validate(process.recovery.state);
+    /* Without sync a loss may have taken commands that it has, and others stand in their places. */
+    if (world->plan.durability == WAL_SYNC) oracle_backup(process.recovery.state, clients_backup_op(name));
     recovery_close(&process.recovery);
     process_bury(END_CLEAN);
 }

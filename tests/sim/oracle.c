@@ -8,10 +8,12 @@
 #include "base/hash.h"
 #include "core/frame.h"
 #include "durable/wal.h"
+#include "port/clock.h"
 #include "tests/naive/compare.h"
 #include "tests/sim/world.h"
 
 #define SYNC_SLACK_NS SECOND_NS  /* what a sync may take, and getting to it */
+#define LATE_MS  5000u /* after a deadline, with nothing in the way */
 #define SENT_MAX      (1u << 21) /* slots of the hash table of frames */
 #define SHOWN_MAX     4096u      /* answers to queries that are remembered, about */
 
@@ -160,6 +162,22 @@ static void live(const struct command *command)
     memcpy(entry->frame, frame, frame->size);
 }
 
+/* What has a deadline happens at it: while nothing is in the way, the server does not let it wait. */
+static void punctual(const struct event_log *log, u64 first, u64 stood_ms)
+{
+    if (world->plan.virtual_clock) return;
+    u64 now_ms = clock_wall_ms(), calm_ms = sat_sub(world->now_ns, world->disturbed_ns) / MS_NS;
+    for (u64 seq = first; seq < log->seq_next; seq++) {
+        const struct tkd_event *event = event_at(log, seq);
+        if (event->kind != TKD_EVENT_CARD && event->kind != TKD_EVENT_ARCHIVED) continue;
+        u64 late_ms = sat_sub(now_ms, event->time_ms);
+        if (late_ms > LATE_MS && late_ms < calm_ms)
+            violation("event %llu (%s) came %llu ms after its deadline, the desk stood at %llu ms before it",
+                      (unsigned long long)seq, tkd_name(TKD_ENUM_EVENT, event->kind), (unsigned long long)late_ms,
+                      (unsigned long long)(stood_ms - event->time_ms));
+    }
+}
+
 static void replayed(const struct command *command)
 {
     const struct entry *entry = &oracle->entries[command->op - 1];
@@ -177,7 +195,9 @@ u32 __wrap_state_apply(struct state *state, const struct command *command, void 
     else
         live(command);
     trace_add(command->op ^ command->time_ms << 20);
+    u64 first = state_events(state)->seq_next, stood_ms = state_time(state);
     u32 bytes = __real_state_apply(state, command, results);
+    if (!known && command->frame->op == TKD_OP_PULSE) punctual(state_events(state), first, stood_ms);
     u64 hash = bytes == 0 ? 0 : hash64(results, bytes, 2);
     struct entry *entry = &oracle->entries[command->op - 1];
     if (known && hash != entry->results_hash)
@@ -278,16 +298,23 @@ void oracle_shown(const struct tkd_frame *answer)
 
 /* ---- The replay from scratch ---- */
 
-static void shadow_create(u64 secret)
+/* A desk without any history, in `*memory` of oracle->memory_bytes. */
+static struct state *state_empty(void **memory)
 {
     char error[256];
+    *memory = mmap(NULL, oracle->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    ASSERT(*memory != MAP_FAILED);
+    struct state *state = state_create(&oracle->config, *memory);
+    ASSERT(state_loaded(state, 0, 0, 0, error, sizeof error));
+    return state;
+}
+
+static void shadow_create(u64 secret)
+{
     oracle->config.secret = secret;
     oracle->memory_bytes = state_bytes(&oracle->config);
-    oracle->memory = mmap(NULL, oracle->memory_bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    ASSERT(oracle->memory != MAP_FAILED);
-    oracle->shadow = state_create(&oracle->config, oracle->memory);
-    ASSERT(state_loaded(oracle->shadow, 0, 0, 0, error, sizeof error));
+    oracle->shadow = state_empty(&oracle->memory);
     oracle->has_shadow = true;
 }
 
@@ -421,4 +448,32 @@ void oracle_recovered(const struct recovery *recovery)
     world->judging = false;
     if (lost) seen_forget();
     world->may_lose = false;
+}
+
+/* ---- Backups ---- */
+
+u64 oracle_told_op(void) { return oracle->told_op; }
+
+void oracle_backup(const struct state *backup, u64 op_min)
+{
+    static struct tkd_result results[TKD_RECORDS_MAX];
+    void *memory;
+    u64 op = state_op(backup);
+    if (op < op_min)
+        violation("a backup ends at op %llu, but op %llu had been told of before it began", (unsigned long long)op,
+                  (unsigned long long)op_min);
+    if (op > oracle->count) violation("a backup has commands that never were");
+    struct state *state = state_empty(&memory);
+    for (u64 at = 1; at <= op; at++) {
+        const struct entry *entry = &oracle->entries[at - 1];
+        struct command command = {.op = at, .time_ms = entry->time_ms, .frame = entry->frame};
+        const void *reply;
+        u32 reply_bytes;
+        ASSERT(state_admit(state, entry->frame, &reply, &reply_bytes) == TKD_OK);
+        (void)__real_state_apply(state, &command, results);
+        event_stored(state_events(state), state_events(state)->seq_next - 1);
+    }
+    if (state_digest(state, true) != state_digest(backup, true))
+        violation("a backup at op %llu is not the desk that a replay from scratch gives", (unsigned long long)op);
+    munmap(memory, oracle->memory_bytes);
 }

@@ -26,6 +26,10 @@ void oracle_shown(const struct tkd_frame *answer);
 void oracle_recovered(const struct recovery *recovery);
 u64 oracle_events(void); /* raised by the commands known to be durable */
 u64 oracle_commands(void);
+/* The newest op that anybody was shown something of. */
+u64 oracle_told_op(void);
+/* A desk started from a backup; when that was asked for, `op_min` had been told of. */
+void oracle_backup(const struct state *backup, u64 op_min);
 /* The timers of a desk that was loaded are those of one that never stopped (timers.c). */
 bool timers_equal(const struct state *state, const struct state *other);
 

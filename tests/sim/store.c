@@ -50,6 +50,7 @@ void store_crash(void) { open_helper = NULL; }
 static void job_time(struct lmdb_helper *helper)
 {
     helper->due_ns = world->now_ns + some_ns(2 * MS_NS) * world->store_slow_factor;
+    if (world->store_slow_factor > 1) world_disturb(helper->due_ns);
 }
 
 static i32 job_hash(const struct store_job *job)

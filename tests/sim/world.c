@@ -198,6 +198,8 @@ void plan_draw(struct plan *plan)
     plan->buffer_bytes = some_between(5 << 10, chance(1, 2) ? 5 << 10 : 16 << 10) << 10;
 }
 
+void world_disturb(u64 until_ns) { world->disturbed_ns = max_u64(world->disturbed_ns, until_ns); }
+
 /* ---- Crashes ---- */
 
 void crash_now(bool power)
@@ -258,6 +260,7 @@ void faults_by_time(void)
         i64 most_ms = jumps_ms[chance_below(ARRAY_COUNT(jumps_ms))];
         i64 jump_ms = (i64)chance_below((u64)most_ms) * (chance(1, 2) ? 1 : -1);
         world->wall_offset_ms += jump_ms;
+        world_disturb(world->now_ns);
     }
     if (fault(FAULT_STOP, 1, 4)) world->stop_signal = true;
     disk_fault();

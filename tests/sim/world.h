@@ -136,6 +136,7 @@ struct world {
     bool running;         /* the process is up */
     bool may_lose;        /* since the last start that succeeded the kernel has lost what it had not synced */
     u64 ended_ns;         /* when the process ended that recovered last; 0: it runs */
+    u64 disturbed_ns;     /* when disk, store or clock last kept the process from its work */
     u64 lost_ns;          /* of what was acknowledged until then */
     u64 synced_op;        /* the log has said that it is durable up to here */
     bool judging;         /* the oracle reads: nothing fails, and no time passes */
@@ -165,6 +166,9 @@ u64 some_ns(u64 about_ns);
 
 /* Is this unit of what was not synced kept when power is lost? `part` of 4 are when it is up to chance. */
 bool power_keeps(u64 part, u64 unit);
+/* Until then something is slower than it should be. */
+void world_disturb(u64 until_ns);
+
 /* A step of I/O: here the process may die. */
 void crash_step(void);
 _Noreturn void crash_now(bool power);
@@ -238,6 +242,8 @@ void clients_heal(void);
 void clients_lost(u64 events);
 bool clients_done(void); /* after healing: everything was answered, all events were seen */
 void clients_report(void);
+/* The op that had been told of when this backup was asked for, which was then granted; 0: it was not. */
+u64 clients_backup_op(const char *name);
 
 /* Thousands of connections (crowd.c). */
 void crowd_create(void);
