@@ -309,8 +309,6 @@ static i32 walk_named_tree(struct walk *walk, const struct node *node, u64 by)
     walk->archived = named(node, ARCHIVED_NAME);
     walk->lazy = named(node, EVENTS_NAME);
     i32 result = walk_tree(walk, &record, false, walk->pages + DEPTH_MAX * walk->page_bytes);
-    if (result == 0 && record.root == U64_NONE && record.entries != 0)
-        result = fault_at(walk, by, "a tree's counts are wrong");
     walk->lazy = walk->archived = walk->rooted = false;
     walk->tree = outer;
     return result;
@@ -383,6 +381,8 @@ static i32 walk_tree(struct walk *walk, const struct tree_record *record, bool n
     walk->tree = &left;
     if (record->depth > DEPTH_MAX || (record->depth == 0) != (record->root == U64_NONE))
         return fault_at(walk, meta, "a tree's depth is wrong");
+    if (record->depth == 0 && (left.branches | left.leaves | left.overflows | left.entries) != 0)
+        return fault_at(walk, meta, "an empty tree's counts are wrong");
     if (record->depth == 0) return 0;
     struct place place = {.number = record->root, .depth = record->depth, .names = names, .high = U64_NONE};
     i32 result = walk_page(walk, &place, meta, pages);
