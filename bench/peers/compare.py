@@ -53,7 +53,10 @@ def bench(address, tickets, batch, connections, depth):
                  "--depth", depth, "--no-restart", "-o", "json"]
     if address:
         arguments += ["--server", address]
-    return json.loads(run(*arguments))
+    result = json.loads(run(*arguments))
+    if result["refused"]:
+        sys.exit(f"{result['refused']} commands were refused: {result}")
+    return result
 
 
 def floor(directory, loads):
@@ -109,7 +112,7 @@ def postgres(directory, loads):
         run(*psql, "-d", "postgres", "-c", "DROP DATABASE IF EXISTS desk", "-c", "CREATE DATABASE desk")
         run(*psql, "-d", "desk", "-f", f"{HERE}/schema.sql")
         single = batch == 1
-        count = max(tickets // (100 if single else 10), 1000)
+        count = max(tickets // 10, 1000)
         results[name] = json.loads(run(f"{BIN}/peer-postgres", directory, count,
                                        min(connections * depth, 64) if single else connections, batch))
     server.end(signal.SIGINT)

@@ -239,6 +239,7 @@ static void recover_twice(void)
 {
     struct digest first = start_and_digest(), second = start_and_digest();
     figures.kills[MOMENT_IDLE] += 2;
+    REQUIRE(second.op >= first.op, "recovered twice, commands are gone");
     if (first.op != second.op) return;
     figures.digests++;
     REQUIRE(first.full == second.full && first.events == second.events,

@@ -54,7 +54,7 @@ def workloads():
         seen = {key[:-len("_latency_ms")] for key in figures if key.endswith("_latency_ms")} - {"frame"}
         check(f"{name}: nothing is refused", figures["refused"] == 0, figures)
         check(f"{name}: of all its kinds", seen == classes, seen)
-    done = run(program, "--workload", "sla", "--commands", "4000", "--due", "1000", "--due-after", "3", "--no-restart",
+    done = run(program, "--workload", "sla", "--commands", "4000", "--due", "1000", "--due-after", "8", "--no-restart",
                "-o", "json")
     if check("sla runs", done.returncode == 0, done.stderr):
         figures = json.loads(done.stdout)
