@@ -18,7 +18,7 @@
 #include "base/base.h"
 #include "core/event.h"
 
-#define STATE_MACHINE_VERSION 1u
+#define STATE_MACHINE_VERSION 2u
 
 struct state;
 
