@@ -496,7 +496,7 @@ static void derive_agents(struct state *state)
     u32 last = state->tables[TABLE_AGENT].row_last;
     memset(route->everywhere, 0, AGENT_WORDS * sizeof(u64));
     memset(route->members, 0, (state->tables[TABLE_QUEUE].row_last + 1) * AGENT_WORDS * sizeof(u64));
-    memset(route->skilled, 0, (SKILLS_MAX + 1) * AGENT_WORDS * sizeof(u64));
+    memset(route->skilled, 0, (state->tables[TABLE_SKILL].row_last + 1) * AGENT_WORDS * sizeof(u64));
     route->words = last / 64 + 1;
     for (u32 id = 1; id <= last; id++) {
         if (!catalog_live(state, TKD_KIND_AGENT, id)) continue;

@@ -220,7 +220,7 @@ static void lane_validate(const struct state *state, u32 at)
 
 void line_validate(const struct state *state)
 {
-    for (u32 queue = 1; queue <= QUEUES_MAX; queue++) {
+    for (u32 queue = 1; queue <= state->tables[TABLE_QUEUE].row_last; queue++) {
         u32 lane = state->line.queue_lanes[queue];
         ASSERT((lane != 0) == bit_test(state->line.queues_waiting, queue));
         for (; lane != 0; lane = state->line.lanes[lane].next) {

@@ -408,11 +408,11 @@ static void validate_tickets(const struct state *state)
 static void validate_loads(const struct state *state)
 {
     u64 assigned = 0, held = 0, waiting = 0;
-    for (u32 id = 1; id <= QUEUES_MAX; id++) {
+    for (u32 id = 1; id <= state->tables[TABLE_QUEUE].row_last; id++) {
         assigned += state->route.assigned[id];
         waiting += state->route.waiting[id] + state->route.suspended[id];
     }
-    for (u32 id = 1; id <= AGENTS_MAX; id++) {
+    for (u32 id = 1; id <= state->tables[TABLE_AGENT].row_last; id++) {
         held += state->route.held[id];
         ASSERT(state->route.load[id] <= state->route.held[id]);
     }

@@ -2,24 +2,55 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/support/rig.h"
 
 /* ---- Memory ---- */
 
-static void map(struct fuzz_desk *desk, int flags)
+static u8 *map(const struct fuzz_desk *desk, void *at, int flags)
 {
-    void *memory =
-        mmap(desk->memory, desk->bytes, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, desk->fd, 0);
+    void *memory = mmap(at, desk->bytes, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, desk->fd, 0);
     ASSERT(memory != MAP_FAILED);
-    desk->memory = memory;
+    return memory;
+}
+
+/* The parts of the file that were ever written. */
+static void runs_note(struct fuzz_desk *desk)
+{
+    off_t begin, end = 0;
+    while ((begin = lseek(desk->fd, end, SEEK_DATA)) >= 0) {
+        end = lseek(desk->fd, begin, SEEK_HOLE);
+        ASSERT(end > begin && desk->runs_count < FUZZ_DESK_RUNS_MAX);
+        desk->runs[desk->runs_count++] = (struct fuzz_desk_run){(u64)begin, (u64)end};
+    }
+}
+
+static i64 faults(void)
+{
+    struct rusage usage;
+    ASSERT(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_minflt;
+}
+
+static void drop(const struct fuzz_desk *desk, u64 begin, u64 end)
+{
+    if (begin < end) ASSERT(madvise(desk->memory + begin, end - begin, MADV_DONTNEED) == 0);
 }
 
 void fuzz_desk_reset(struct fuzz_desk *desk)
 {
-    ASSERT(madvise(desk->memory, desk->bytes, MADV_DONTNEED) == 0);
+    u64 at = 0;
+    bool touched = faults() != desk->faults;
+    for (u32 i = 0; i < desk->runs_count; at = desk->runs[i++].end) {
+        const struct fuzz_desk_run *run = &desk->runs[i];
+        if (touched) drop(desk, at, run->begin);
+        memcpy(desk->memory + run->begin, desk->first + run->begin, run->end - run->begin);
+    }
+    if (touched) drop(desk, at, desk->bytes);
     desk->log_used = 0;
+    desk->faults = faults();
 }
 
 /* ---- Records ---- */
@@ -233,14 +264,20 @@ static void fill(struct rig *rig)
 
 void fuzz_desk_open(struct fuzz_desk *desk, bool filled)
 {
-    struct rig *rig = rig_create_small();
+    struct rig *rig = rig_create_tiny();
     *desk = (struct fuzz_desk){.bytes = rig->memory_bytes, .fd = memfd_create("desk", MFD_CLOEXEC)};
     ASSERT(desk->fd >= 0 && ftruncate(desk->fd, (off_t)desk->bytes) == 0);
-    map(desk, MAP_SHARED);
+    desk->memory = map(desk, NULL, MAP_SHARED);
     desk->state = rig->state = state_create(&rig->config, desk->memory);
-    if (filled) fill(rig);
+    fill(rig);
+    runs_note(desk);
+    if (!filled) {
+        ASSERT(ftruncate(desk->fd, 0) == 0 && ftruncate(desk->fd, (off_t)desk->bytes) == 0);
+        state_create(&rig->config, desk->memory);
+    }
     rig_destroy(rig);
-    map(desk, MAP_PRIVATE | MAP_FIXED);
+    desk->first = map(desk, NULL, MAP_SHARED);
+    map(desk, desk->memory, MAP_PRIVATE | MAP_FIXED);
     desk->log = malloc(FUZZ_LOG_BYTES_MAX);
     ASSERT(desk->log != NULL);
 }

@@ -9,12 +9,21 @@
 #define FUZZ_FRAME_BYTES_MAX (64u << 10)
 #define FUZZ_LOG_BYTES_MAX   (4u << 20)
 
-/* A state in memory whose first contents are kept in a file without a name. */
+#define FUZZ_DESK_RUNS_MAX 256u
+
+/* A state in memory whose first contents are kept in a file without a name. Pages that a filled desk uses are
+ * copied back after every input, without the kernel; what lies between them is dropped when it was touched. */
 struct fuzz_desk {
     struct state *state;
     u8 *memory;
+    u8 *first; /* its contents, to be read */
     u64 bytes;
     int fd;
+    i64 faults; /* of this process, when it was reset */
+    struct fuzz_desk_run {
+        u64 begin, end;
+    } runs[FUZZ_DESK_RUNS_MAX]; /* that are copied back, ascending */
+    u32 runs_count;
     /* Every frame applied since the last reset, each behind its time. */
     u8 *log;
     u32 log_used;

@@ -44,6 +44,7 @@ static struct rig *rig_with_budget(u64 memory_bytes, u64 ring_bytes)
 
 struct rig *rig_create(void) { return rig_with_budget((u64)64 << 20, (u64)64 << 20); }
 struct rig *rig_create_small(void) { return rig_with_budget((u64)440 << 14, (u64)64 << 20); }
+struct rig *rig_create_tiny(void) { return rig_with_budget((u64)440 << 8, (u64)4 << 20); }
 struct rig *rig_create_stuck(void)
 {
     struct rig *rig = rig_with_budget((u64)440 << 14, EVENT_RING_BYTES_MIN);

@@ -32,7 +32,9 @@ struct rig {
 struct rig *rig_create(void);
 /* With as few rows in every table as there can be. */
 struct rig *rig_create_small(void);
-/* And with the smallest ring of events, which nobody empties. */
+/* Of a size that is quickly put back: under TEST_MIN 256 tickets. */
+struct rig *rig_create_tiny(void);
+/* With few rows, and with the smallest ring of events, which nobody empties. */
 struct rig *rig_create_stuck(void);
 void rig_store(struct rig *rig);
 void rig_destroy(struct rig *rig);
