@@ -17,6 +17,7 @@
 #define RECENT         32u
 #define RECEIVED_BYTES (1u << 20)
 #define BACKUPS        40u
+#define LIVELY_PART    8u  /* of a gap one of so many parts */
 #define CONTROL_SEQ    (1ull << 62) /* of what belongs to no session */
 #define CATALOG_STEPS  48u
 
@@ -352,9 +353,17 @@ static void checkpoint(struct client *client)
     }
 }
 
+/* When requests may be begun next: where there are gaps, at the beginning of each. */
+static u64 lively_ns(void)
+{
+    u64 gap_ns = world->plan.gap_ns, into_ns = gap_ns == 0 ? 0 : world->now_ns % gap_ns;
+    return into_ns <= gap_ns / LIVELY_PART ? world->now_ns : world->now_ns - into_ns + gap_ns;
+}
+
 static void work(struct client *client)
 {
     if (world->healed) return;
+    client->work_ns = max_u64(client->work_ns, lively_ns());
     if (world->now_ns < client->work_ns) {
         act_at(client, client->work_ns);
         return;

@@ -19,16 +19,22 @@ struct place {
     u8 *right; /* kept up to date */
 };
 
+struct written {
+    struct inode *inode;
+    u64 offset;
+    u64 bytes;
+};
+
 struct damage {
     bool there;
     bool provable; /* something behind it shows that it was there */
     bool earlier;  /* there was some that did no harm then, and may now be found too */
     char path[PATH_BYTES];
     struct place places[PLACES_MAX];
-    /* The newest durable write to the log: nothing behind it can tell whether it had been there. */
-    const struct inode *last_inode;
-    u64 last_offset;
-    u64 last_bytes;
+    /* The newest durable write to the log: nothing behind it can tell whether it had been there. Behind it
+     * the one before. */
+    struct written written[2];
+    u64 written_ns;
 };
 static struct damage damage;
 
@@ -46,7 +52,9 @@ void damage_destroy(void) { places_free(); }
 
 void damage_gone(const struct inode *inode)
 {
-    if (damage.last_inode == inode) damage.last_inode = NULL;
+    for (u32 i = 0; i < 2; i++) {
+        if (damage.written[i].inode == inode) damage.written[i].inode = NULL;
+    }
     for (u32 i = 0; i < PLACES_MAX; i++) {
         if (damage.places[i].inode == inode) damage.places[i].inode = NULL;
     }
@@ -63,12 +71,12 @@ void damage_overwritten(const struct inode *inode, u64 offset, u64 bytes, const 
     }
 }
 
-void damage_log_written(const struct inode *inode, u64 offset, u64 bytes, bool on_disk)
+void damage_log_written(struct inode *inode, u64 offset, u64 bytes, bool on_disk)
 {
     if (inode->memory_fd != 0) return;
-    damage.last_inode = inode;
-    damage.last_offset = offset;
-    damage.last_bytes = bytes;
+    damage.written[1] = damage.written[0];
+    damage.written[0] = (struct written){.inode = inode, .offset = offset, .bytes = bytes};
+    damage.written_ns = world->now_ns;
     if (on_disk) damage.provable = true;
 }
 
@@ -130,15 +138,12 @@ static void page_damage(struct inode *inode)
 
 static bool suits(const struct inode *inode, u64 offset)
 {
-    if (inode != damage.last_inode) return true;
-    return offset + BLOCK <= damage.last_offset || offset >= damage.last_offset + damage.last_bytes;
+    const struct written *last = &damage.written[0];
+    return inode != last->inode || offset + BLOCK <= last->offset || offset >= last->offset + last->bytes;
 }
 
-static void sector_damage(struct inode *inode)
+static void sector_damage(struct inode *inode, u64 offset)
 {
-    u64 offset = chance_below(inode->bytes / SECTOR) * SECTOR;
-    if (chance(1, 2)) offset = chance_below(min_u64(inode->bytes / SECTOR, 16)) * SECTOR;
-    if (!suits(inode, offset)) return;
     place_note(0, inode, offset, SECTOR);
     u8 *at = inode->cache + offset;
     u64 from = chance_below(inode->bytes / SECTOR) * SECTOR;
@@ -162,7 +167,18 @@ void disk_damage(void)
     const char *path = disk_path(inode);
     if (strstr(path, "/backups/") != NULL) return;
     if (inode->memory_fd != 0 && world->plan.faults[FAULT_PAGE_DAMAGE]) page_damage(inode);
-    if (strstr(path, ".log") != NULL && world->plan.faults[FAULT_DAMAGE]) sector_damage(inode);
+    if (strstr(path, ".log") == NULL || !world->plan.faults[FAULT_DAMAGE]) return;
+    u64 offset = chance_below(inode->bytes / SECTOR) * SECTOR;
+    if (chance(1, 2)) offset = chance_below(min_u64(inode->bytes / SECTOR, 16)) * SECTOR;
+    if (suits(inode, offset)) sector_damage(inode, offset);
+}
+
+u64 disk_log_written_ns(void) { return damage.written_ns; }
+
+void disk_damage_tail(bool newest)
+{
+    const struct written *written = &damage.written[newest ? 0 : 1];
+    if (written->inode != NULL) sector_damage(written->inode, written->offset);
 }
 
 /* ---- By a write ---- */

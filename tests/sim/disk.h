@@ -31,7 +31,7 @@ void damage_gone(const struct inode *inode);
 /* What stands there now is right. */
 void damage_overwritten(const struct inode *inode, u64 offset, u64 bytes, const u8 *data);
 /* A write to the log that is durable when it is done has arrived: on the disk, or where a reader sees it. */
-void damage_log_written(const struct inode *inode, u64 offset, u64 bytes, bool on_disk);
+void damage_log_written(struct inode *inode, u64 offset, u64 bytes, bool on_disk);
 /* Now and then it did not, or not so, though the disk says that it did. `before`: what stood there. */
 void damage_write(struct inode *inode, u64 offset, u32 bytes, const u8 *data, const u8 *before);
 

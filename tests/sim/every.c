@@ -21,6 +21,8 @@ struct workload {
     u32 checkpoint_kib;
     u32 flush_bytes;
     u32 checkpoint_requests;
+    u32 disk_slow;
+    u32 gap_ms; /* then its ends of the log are tried, no other points */
     struct ending endings[6];
 };
 
@@ -77,6 +79,21 @@ static const struct workload workloads[] = {
      .think_ms = 60,
      .text_bytes = 40,
      .checkpoint_requests = 6},
+    {.name = "backups",
+     .duration_ms = 400,
+     .workers = 8,
+     .think_ms = 20,
+     .text_bytes = 40,
+     .flush_bytes = 1,
+     .disk_slow = 10,
+     .checkpoint_requests = 1},
+    {.name = "quiet",
+     .duration_ms = 40000,
+     .workers = 1,
+     .think_ms = 60,
+     .text_bytes = 40,
+     .segment_blocks = 1,
+     .gap_ms = 1000},
 };
 
 static struct plan plan_of(const struct workload *workload)
@@ -90,7 +107,10 @@ static struct plan plan_of(const struct workload *workload)
         .duration_ns = workload->duration_ms * MS_NS,
         .workers = workload->workers,
         .subscribers = 1,
+        .backups = 16,
+        .disk_slow = workload->disk_slow,
         .think_ns = workload->think_ms * MS_NS,
+        .gap_ns = workload->gap_ms * MS_NS,
         .text_bytes = workload->text_bytes,
         .fault_ns = 3600 * SECOND_NS,
         .sector_bytes = 512,
@@ -106,7 +126,7 @@ static struct plan plan_of(const struct workload *workload)
     };
 }
 
-static const char *const points[] = {"", "step", "call", "memory"};
+static const char *const points[] = {"", "step", "call", "memory", "tail"};
 
 void choice_name(const struct choice *choice, char *name, u32 name_bytes)
 {
@@ -201,8 +221,27 @@ static void every_allocation(struct run *run, u32 workload, u64 count)
     }
 }
 
+/* The end of the log, damaged behind a quiet time. */
+static void every_tail(struct run *run, u32 workload)
+{
+    u32 gap_ms = workloads[workload].gap_ms;
+    u64 gaps = workloads[workload].duration_ms / gap_ms;
+    printf("%-10s %5" PRIu64 " ends of the log\n", workloads[workload].name, gaps - 1);
+    for (u64 number = 1; number < gaps; number++) {
+        for (u32 tail = 0; tail < TAILS_COUNT; tail++) {
+            struct choice choice = {
+                .kind = POINT_TAIL, .workload = workload, .number = number, .variant = tail};
+            try(run, &choice);
+        }
+    }
+}
+
 static void every_point(struct run *run, u32 workload)
 {
+    if (workloads[workload].gap_ms != 0) {
+        every_tail(run, workload);
+        return;
+    }
     struct choice choice = {.kind = POINT_STEP, .workload = workload};
     live(&choice, run->tally, false);
     const struct passed *passed = choice_passed();
@@ -226,7 +265,8 @@ int every_run(int argc, char **argv, struct tally *tally)
     struct run run = {.tally = tally, .share = all ? 1 : SHARE};
     for (u32 i = 0; i < ARRAY_COUNT(workloads); i++) every_point(&run, i);
     printf("%" PRIu64 " deaths at a step, %" PRIu64 " second deaths on the way back, %" PRIu64
-           " failed calls, %" PRIu64 " failed allocations\n",
-           run.tried[POINT_STEP], run.twice, run.tried[POINT_CALL], run.tried[POINT_MEMORY]);
+           " failed calls, %" PRIu64 " failed allocations, %" PRIu64 " damaged ends of the log\n",
+           run.tried[POINT_STEP], run.twice, run.tried[POINT_CALL], run.tried[POINT_MEMORY],
+           run.tried[POINT_TAIL]);
     return 0;
 }

@@ -5,7 +5,7 @@
 #include "tests/sim/exhaust.h"
 #include "tests/sim/world.h"
 
-enum point { POINT_NONE = 0, POINT_STEP, POINT_CALL, POINT_MEMORY, POINTS_COUNT };
+enum point { POINT_NONE = 0, POINT_STEP, POINT_CALL, POINT_MEMORY, POINT_TAIL, POINTS_COUNT };
 
 /* How it dies at a step. */
 enum death {
@@ -16,6 +16,9 @@ enum death {
     DEATH_POWER_ODD,
     DEATHS_COUNT
 };
+
+/* It is killed in a quiet time, and while it is down this goes bad. */
+enum tail { TAIL_NEWEST, TAIL_BEFORE, TAILS_COUNT };
 
 /* What ends the process without being chosen, so that the life has what is to be tested in it. */
 enum ending_how { ENDING_NONE = 0, ENDING_STOP, ENDING_KILL, ENDING_POWER };
@@ -28,7 +31,7 @@ struct choice {
     enum point kind; /* POINT_NONE: nothing is counted */
     u32 workload;
     u64 number;                   /* of the point, from 1; 0: none, the life is only counted */
-    u32 variant;                  /* STEP: the death; CALL: the error */
+    u32 variant;                  /* STEP: the death; CALL: the error; TAIL: enum tail */
     u64 again;                    /* STEP: dies once more so many steps later; 0: not */
     const struct ending *endings; /* the last one is ENDING_NONE */
 };

@@ -9,6 +9,7 @@
 #include "tests/sim/life.h"
 
 #define ERRORS_MAX 4u
+#define QUIET_NS   (500 * MS_NS) /* nothing was written to the log: a mark stands behind what was */
 
 static const struct {
     const char *text;
@@ -36,6 +37,7 @@ void exhaust_begin(void)
     if (choice.kind == POINT_NONE) return;
     choice_name(&choice, world->repeat, sizeof world->repeat);
     world->plan.power = POWER_EVEN;
+    if (world->plan.disk_slow != 0) world->slow_factor = world->plan.disk_slow;
 }
 
 /* From here on it is another life than the one that was counted: what is torn now differs from point to
@@ -142,15 +144,34 @@ void exhaust_told(const char *reason)
 
 /* ---- The ends that belong to the life ---- */
 
+static bool tail_comes(void) { return choice.kind == POINT_TAIL && choice.number != 0 && !passed.fired; }
+
+static u64 tail_ns(void)
+{
+    return max_u64(choice.number * world->plan.gap_ns, disk_log_written_ns() + QUIET_NS);
+}
+
+void exhaust_dead(void)
+{
+    if (choice.kind != POINT_TAIL || !passed.fired || passed.fired_again) return;
+    passed.fired_again = true;
+    disk_damage_tail(choice.variant == TAIL_NEWEST);
+}
+
 u64 exhaust_next_ns(void)
 {
     if (choice.kind == POINT_NONE) return U64_NONE;
+    if (tail_comes()) return tail_ns();
     const struct ending *ending = &choice.endings[passed.endings];
     return ending->how == ENDING_NONE ? U64_NONE : ending->at_ns;
 }
 
 void exhaust_time(void)
 {
+    if (tail_comes() && world->running && world->now_ns >= tail_ns()) {
+        fire();
+        die(DEATH_KILL);
+    }
     if (world->now_ns < exhaust_next_ns() || !world->running) return;
     switch (choice.endings[passed.endings++].how) {
     case ENDING_STOP:

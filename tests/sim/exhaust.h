@@ -47,6 +47,8 @@ i32 exhaust_call(enum call call);
 bool exhaust_memory(void);
 /* The process serves. */
 void exhaust_serves(void);
+/* The process is gone. */
+void exhaust_dead(void);
 /* Ends of the process that belong to the life itself: when the next one comes, and that it comes. */
 u64 exhaust_next_ns(void);
 void exhaust_time(void);

@@ -15,7 +15,7 @@
 #define ERROR_BYTES     1024u
 #define HEALING_NS      ((u64)3600 * SECOND_NS)
 #define DISK_ROOM_BYTES ((u64)1 << 20)
-#define BACKUPS_STARTED 3u
+#define BACKUPS_STARTED 16u
 
 /* What ticketd's main() keeps: the process under test. */
 struct process {
@@ -194,6 +194,7 @@ static void process_bury(enum end end)
     disk_crash(end == END_CRASHED && world->power_lost);
     process_memory_drop();
     disk_damage_settle();
+    exhaust_dead();
     if (!world->healed && !disk_damaged() && chance(1, 4)) disk_damage();
 }
 
@@ -272,7 +273,7 @@ struct backups {
 static i32 backup_found(void *owner, const char *name)
 {
     struct backups *backups = owner;
-    if (backups->count == BACKUPS_STARTED || strchr(name, '.') != NULL) return 0;
+    if (backups->count == min_u32(world->plan.backups, BACKUPS_STARTED) || strchr(name, '.') != NULL) return 0;
     snprintf(backups->names[backups->count++], sizeof backups->names[0], "%s", name);
     return 0;
 }

@@ -187,6 +187,7 @@ void plan_draw(struct plan *plan)
     plan->disk_bytes = (u64)256 << 20;
     plan->power = chance(1, 4) ? POWER_WHOLE : POWER_CHANCE;
     plan->checkpoint_requests = 400;
+    plan->backups = 3;
     plan->virtual_clock = chance(1, 4);
     plan->durability = chance(1, 3) ? WAL_INTERVAL + (u32)chance_below(2) : WAL_SYNC;
     /* Damage behind the last sync cannot be told from a tail that never came. */

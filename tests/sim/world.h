@@ -89,6 +89,7 @@ struct plan {
     u32 others;
     u32 crowd;        /* connections that are silent, slow or stop in the middle of a frame */
     u64 think_ns;     /* between requests of a client, about */
+    u64 gap_ns;       /* workers begin requests only at the beginning of each; 0: at any time */
     u32 text_bytes;   /* of a request at most, about */
     u64 crash_steps;  /* steps of I/O between crashes, about */
     u64 fault_ns;     /* between faults that happen by time, about */
@@ -104,6 +105,8 @@ struct plan {
     u64 disk_bytes;
     enum power power;
     u32 checkpoint_requests; /* one of so many requests is for a checkpoint or a backup */
+    u32 backups;             /* of those made are started at the end, at most */
+    u64 disk_slow;           /* from the beginning so many times slower; 0: not */
     u64 memory_bytes;        /* decides how many rows there may be */
     u64 ring_bytes;          /* of events in memory */
     u64 buffer_bytes;        /* of connections */
@@ -192,6 +195,9 @@ void disk_crash(bool power);
 /* Damages a sector of the log that must be detected, or a page of the store, or nothing. */
 void disk_damage(void);
 void disk_damage_undo(void);
+/* Damages the head of the newest durable write to the log, or of the one before it; when the newest was done. */
+void disk_damage_tail(bool newest);
+u64 disk_log_written_ns(void);
 void disk_damage_forget(void); /* it did no harm */
 void disk_damage_settle(void); /* a process has ended: what nothing can tell of is put right */
 bool disk_damaged(void);
