@@ -4,9 +4,10 @@
 
 struct hash128 identity_hash(const struct state *state, u32 channel, const char *address, u32 bytes)
 {
-    u8 text[8 + 256] = {0};
+    u8 text[8 + 256];
+    u64 prefix = channel;
     ASSERT(bytes <= 256);
-    memcpy(text, &channel, sizeof channel);
+    memcpy(text, &prefix, sizeof prefix);
     memcpy(text + 8, address, bytes);
     XXH128_hash_t hash = XXH3_128bits_withSeed(text, 8 + bytes, state->config.secret);
     return (struct hash128){.low = hash.low64, .high = hash.high64};

@@ -105,7 +105,7 @@ struct state {
     struct index identities;
     struct index keys;
     struct index stats;
-    u32 *stats_current[STATS_DIMENSIONS]; /* by member: its row of the current hour */
+    struct stats_current *stats_current[STATS_DIMENSIONS]; /* by member */
     u64 *session_names;      /* by row: hash of the name, 0 = none */
     struct wheel wheel;      /* timers: ticket rows, then task rows */
     struct line line;
@@ -179,5 +179,7 @@ static inline bool state_unsolved(u32 state) { return state >= TKD_STATE_NEW && 
  * filled in until the next one is raised. */
 struct tkd_event *event_raise(struct state *state, enum tkd_event_kind kind, u32 ticket, const void *text,
                               u32 text_bytes);
+/* The same with the text still to be written, behind the record. */
+struct tkd_event *event_open(struct state *state, enum tkd_event_kind kind, u32 ticket, u32 text_bytes);
 
 #endif

@@ -77,13 +77,13 @@ static u8 *event_place(struct event_log *log, u64 bytes)
     return at;
 }
 
-struct tkd_event *event_raise(struct state *state, enum tkd_event_kind kind, u32 ticket, const void *text,
-                              u32 text_bytes)
+struct tkd_event *event_open(struct state *state, enum tkd_event_kind kind, u32 ticket, u32 text_bytes)
 {
     struct event_log *log = &state->events;
     u64 bytes = round_up(sizeof(struct tkd_event) + text_bytes, 8);
     u8 *at = event_place(log, bytes);
     struct tkd_event *event = (struct tkd_event *)at;
+    memset(at + bytes - 8, 0, 8); /* what the text leaves of its last word */
     *event = (struct tkd_event){.size = (u32)bytes,
                                 .head = sizeof *event,
                                 .kind = (u16)kind,
@@ -91,8 +91,6 @@ struct tkd_event *event_raise(struct state *state, enum tkd_event_kind kind, u32
                                 .time_ms = state->now_ms,
                                 .cause = state->cause,
                                 .text_bytes = text_bytes};
-    if (text_bytes != 0) memcpy(at + sizeof *event, text, text_bytes);
-    memset(at + sizeof *event + text_bytes, 0, bytes - sizeof *event - text_bytes);
     log->seq_next++;
     if (ticket != 0) {
         struct ticket *row = ticket_edit(state, ticket);
@@ -101,5 +99,13 @@ struct tkd_event *event_raise(struct state *state, enum tkd_event_kind kind, u32
         event->station = row->stations;
         row->last_event = event->seq;
     }
+    return event;
+}
+
+struct tkd_event *event_raise(struct state *state, enum tkd_event_kind kind, u32 ticket, const void *text,
+                              u32 text_bytes)
+{
+    struct tkd_event *event = event_open(state, kind, ticket, text_bytes);
+    if (text_bytes != 0) memcpy(event + 1, text, text_bytes);
     return event;
 }

@@ -91,9 +91,9 @@ static void shape_of(u32 record, struct shape *shape)
 
 static bool all_zero(const u8 *data, u32 bytes)
 {
-    u8 sum = 0;
-    for (u32 i = 0; i < bytes; i++) sum |= data[i];
-    return sum == 0;
+    for (u32 i = 0; i < bytes; i++)
+        if (data[i] != 0) return false;
+    return true;
 }
 
 /* Bytes of the well-formed UTF-8 sequence at `text`, which begins with a byte above 0x7f; 0: there is none. */
@@ -112,18 +112,30 @@ static u32 utf8_sequence(const u8 *text, u32 bytes)
     return code < code_min[length] || surrogate || code > 0x10ffff ? 0 : length;
 }
 
+/* Most Chinese characters: three bytes of which the first excludes overlong forms and surrogates. */
+static bool utf8_three(u32 word)
+{
+    u32 lead = word & 0xff;
+    return (word & 0xc0c000) == 0x808000 && lead > 0xe0 && lead < 0xf0 && lead != 0xed;
+}
+
 static bool utf8_valid(const u8 *text, u32 bytes)
 {
     u32 at = 0;
-    while (at < bytes) {
-        if (bytes - at >= 8) {
-            u64 word;
-            memcpy(&word, text + at, 8);
-            if ((word & HIGH_BITS) == 0) {
-                at += 8;
-                continue;
-            }
+    for (u64 word; bytes - at >= sizeof word;) {
+        memcpy(&word, text + at, sizeof word);
+        if ((word & HIGH_BITS) == 0) {
+            at += sizeof word;
+            continue;
         }
+        u32 plain = bit_lowest(word & HIGH_BITS) / 8;
+        at += plain;
+        bool three = plain <= 5 && utf8_three((u32)(word >> plain * 8));
+        u32 length = three ? 3 : utf8_sequence(text + at, bytes - at);
+        if (length == 0) return false;
+        at += length;
+    }
+    while (at < bytes) {
         u32 length = text[at] < 0x80 ? 1 : utf8_sequence(text + at, bytes - at);
         if (length == 0) return false;
         at += length;
@@ -131,16 +143,26 @@ static bool utf8_valid(const u8 *text, u32 bytes)
     return true;
 }
 
+/* `bytes` in whole words, aligned. */
+static bool ascii(const u8 *text, u32 bytes)
+{
+    u64 sum = 0;
+    for (u32 at = 0; at < bytes; at += 8) sum |= *(const u64 *)(const void *)(text + at);
+    return (sum & HIGH_BITS) == 0;
+}
+
 /* The texts begin at `text`; `room` bytes are left to the record's end. */
 static bool texts_valid(const struct shape *shape, const u8 *head, const u8 *text, u32 room)
 {
+    bool plain = ascii(text, room);
     u32 used = 0;
     for (u32 i = 0; i < shape->texts_count; i++) {
         u32 bytes;
         memcpy(&bytes, head + shape->texts_offset + i * sizeof(u32), sizeof(bytes));
         if (bytes > shape->text_bytes_max[i] || bytes > room - used) return false;
         bool ids = shape->ids >> i & 1;
-        if (ids ? bytes % 2 != 0 : !utf8_valid(text + used, bytes)) return false;
+        if (ids && bytes % 2 != 0) return false;
+        if (!plain && !ids && !utf8_valid(text + used, bytes)) return false;
         used += bytes;
     }
     return room - used < 8 && all_zero(text + used, room - used);
@@ -212,5 +234,5 @@ void record_head(const void *record, void *head, u32 head_bytes)
     memcpy(&prefix, record, sizeof(prefix));
     u32 sent = min_u32(prefix.head, head_bytes);
     memcpy(head, record, sent);
-    memset((u8 *)head + sent, 0, head_bytes - sent);
+    if (sent < head_bytes) memset((u8 *)head + sent, 0, head_bytes - sent);
 }

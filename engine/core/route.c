@@ -3,9 +3,9 @@
 #include "base/mark.h"
 #include "core/desk.h"
 
-/* A rank orders agents; the lowest is chosen. Agents differ in it, because no two share an assignment. */
-#define RANK_LOAD_SHIFT 48
-#define RANK_LOAD_MAX UINT16_MAX /* higher loads are equal: the longest idle of them is chosen */
+/* Agents differ in their standing, because no two share an assignment. */
+#define LOAD_SHIFT 48
+#define LOAD_MAX UINT16_MAX /* higher loads are equal: the longest idle of them is chosen */
 
 static u64 *members_of(const struct state *state, u32 queue) { return state->route.members + queue * AGENT_WORDS; }
 static u64 *skilled_in(const struct state *state, u32 skill) { return state->route.skilled + skill * AGENT_WORDS; }
@@ -42,43 +42,59 @@ bool route_eligible(const struct state *state, u32 agent, u32 queue, u32 skill_s
            agent_has_skills(state, agent, skill_set);
 }
 
-static void refresh_word(struct route *route, u32 word)
+static u64 highest_of_eight(const u64 *standings)
 {
-    u64 loaded = U64_NONE, idle = U64_NONE;
-    for (u64 bits = route->available[word]; bits != 0; bits &= bits - 1) {
-        u32 agent = word * 64 + bit_lowest(bits);
-        loaded = min_u64(loaded, route->rank_loaded[agent]);
-        idle = min_u64(idle, route->rank_idle[agent]);
-    }
-    route->word_loaded[word] = loaded;
-    route->word_idle[word] = idle;
+    u64 highest = standings[0];
+    for (u32 i = 1; i < 8; i++) highest = max_u64(highest, standings[i]);
+    return highest;
+}
+
+static void ranking_put(const struct ranking *ranking, u32 agent, u64 standing)
+{
+    ranking->agents[agent] = standing;
+    ranking->eights[agent / 8] = highest_of_eight(ranking->agents + agent / 8 * 8);
+    ranking->words[agent / 64] = highest_of_eight(ranking->eights + agent / 64 * 8);
 }
 
 void route_refresh(struct state *state, u32 agent)
 {
     struct route *route = &state->route;
     const struct seat *seat = seat_row(state, agent);
-    bool present = agent_present(state, agent);
-    /* The id makes ranks of agents without any assignment differ. */
+    bool present = agent_present(state, agent), available = present && agent_spare(state, agent);
+    /* The id makes agents without any assignment differ. */
     u64 idle = seat->assigned_seq != 0 ? seat->assigned_seq + AGENTS_MAX : agent;
-    ASSERT(idle < (u64)1 << RANK_LOAD_SHIFT);
-    route->rank_idle[agent] = idle;
-    route->rank_loaded[agent] = (u64)min_u32(route->load[agent], RANK_LOAD_MAX) << RANK_LOAD_SHIFT | idle;
+    u64 load = min_u32(route->load[agent], LOAD_MAX);
+    ASSERT(idle + 1 < (u64)1 << LOAD_SHIFT);
+    ranking_put(&route->longest_idle, agent, available ? ~idle : 0);
+    ranking_put(&route->least_loaded, agent, available ? ~(load << LOAD_SHIFT | idle) : 0);
     bit_put(route->present, agent, present);
-    bit_put(route->available, agent, present && agent_spare(state, agent));
-    refresh_word(route, agent / 64);
+    bit_put(route->available, agent, available);
 }
 
-/* The agents of one word who may take a task. */
-static u64 eligible_word(const struct state *state, u32 word, const u64 *members, const u64 *needs)
+/* Who may take a task of a queue that needs a skill set: agents in all of the masks. */
+struct demand {
+    const u64 *members;
+    u32 skills;
+    const u64 *skilled[SKILLS_MAX];
+};
+
+static void demand_of(const struct state *state, u32 queue, u32 skill_set, struct demand *demand)
 {
-    const struct route *route = &state->route;
-    u64 bits = route->available[word] & (members[word] | route->everywhere[word]);
-    if (needs == NULL) return bits;
-    for (u32 i = 0; i < SKILL_WORDS && bits != 0; i++)
-        for (u64 skills = needs[i]; skills != 0; skills &= skills - 1)
-            bits &= skilled_in(state, i * 64 + bit_lowest(skills))[word];
-    return bits;
+    demand->members = members_of(state, queue);
+    demand->skills = 0;
+    if (skill_set == 0) return;
+    const u64 *needs = skill_set_row(state, skill_set)->skills;
+    for (u32 word = 0; word < SKILL_WORDS; word++)
+        for (u64 bits = needs[word]; bits != 0; bits &= bits - 1)
+            demand->skilled[demand->skills++] = skilled_in(state, word * 64 + bit_lowest(bits));
+}
+
+/* The agents of one word who may take it, but for `not_agent`. */
+static inline u64 demand_met(const struct route *route, const struct demand *demand, u32 word, u32 not_agent)
+{
+    u64 bits = route->available[word] & (demand->members[word] | route->everywhere[word]);
+    for (u32 i = 0; i < demand->skills; i++) bits &= demand->skilled[i][word];
+    return bits & ~((u64)(not_agent / 64 == word) << not_agent % 64);
 }
 
 /* The agent who is to have a task of this queue and set, 0 = nobody; *eligible = of how many. */
@@ -86,27 +102,23 @@ static u32 route_choose(const struct state *state, u32 queue, u32 skill_set, u32
 {
     const struct route *route = &state->route;
     bool loaded = queue_row(state, queue)->strategy == TKD_STRATEGY_LEAST_LOADED;
-    const u64 *rank = loaded ? route->rank_loaded : route->rank_idle;
-    const u64 *best_of = loaded ? route->word_loaded : route->word_idle;
-    const u64 *members = members_of(state, queue);
-    const u64 *needs = skill_set == 0 ? NULL : skill_set_row(state, skill_set)->skills;
-    u64 best = U64_NONE;
-    u32 chosen = 0;
-    *eligible = 0;
+    const struct ranking *ranking = loaded ? &route->least_loaded : &route->longest_idle;
+    struct demand demand;
+    demand_of(state, queue, skill_set, &demand);
+    u64 best = 0;
+    u32 chosen = 0, count = 0;
     for (u32 word = 0; word < route->words; word++) {
-        u64 bits = eligible_word(state, word, members, needs);
-        if (not_agent / 64 == word) bits &= ~((u64)1 << not_agent % 64);
-        if (bits == 0) continue;
-        *eligible += bit_count(bits);
-        if (best_of[word] >= best) continue;
+        u64 bits = demand_met(route, &demand, word, not_agent);
+        count += bit_count(bits);
+        if (ranking->words[word] <= best) continue;
+        const u64 *standings = ranking->agents + word * 64;
         for (; bits != 0; bits &= bits - 1) {
-            u32 agent = word * 64 + bit_lowest(bits);
-            if (rank[agent] < best) {
-                best = rank[agent];
-                chosen = agent;
-            }
+            u32 bit = bit_lowest(bits);
+            chosen = standings[bit] > best ? word * 64 + bit : chosen;
+            best = max_u64(standings[bit], best);
         }
     }
+    *eligible = count;
     return chosen;
 }
 
@@ -220,13 +232,10 @@ static void drain_add(struct state *state, u32 word, u64 bits)
 static void wait_behind(struct state *state, u32 task, u32 not_agent)
 {
     const struct task *row = task_row(state, task);
-    const u64 *members = members_of(state, row->queue);
-    const u64 *needs = row->skill_set == 0 ? NULL : skill_set_row(state, row->skill_set)->skills;
-    for (u32 word = 0; word < state->route.words; word++) {
-        u64 bits = eligible_word(state, word, members, needs);
-        if (not_agent / 64 == word) bits &= ~((u64)1 << not_agent % 64);
-        drain_add(state, word, bits);
-    }
+    struct demand demand;
+    demand_of(state, row->queue, row->skill_set, &demand);
+    for (u32 word = 0; word < state->route.words; word++)
+        drain_add(state, word, demand_met(&state->route, &demand, word, not_agent));
     MARK("newcomer waits behind others");
     line_push(state, task);
     raise_waiting(state, task, TKD_RULE_BEHIND_OTHERS);

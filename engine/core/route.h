@@ -15,8 +15,8 @@
  * strategy of its queue chooses (FREED_CAPACITY).
  *
  * Agents are bits: eligible = has spare capacity and is present ∧ member ∧ skill ∧ skill …, a few operations
- * a word of 64 agents. The best of them is found with a minimum kept for each word, so that most words are
- * passed over with one comparison.
+ * a word of 64 agents. The best of them is found with the maxima of each word and each eight of them, so that
+ * most are passed over with one comparison.
  */
 #ifndef CORE_ROUTE_H
 #define CORE_ROUTE_H
@@ -24,16 +24,21 @@
 #include "base/base.h"
 #include "core/limits.h"
 
+/* Standings of the available agents (0: the others), the highest of every eight and of every word: it is chosen. */
+struct ranking {
+    u64 *agents;
+    u64 *eights;
+    u64 *words;
+};
+
 struct route {
     u64 *available;    /* AGENT_WORDS: present, with spare capacity */
     u64 *present;      /* AGENT_WORDS */
     u64 *everywhere;   /* AGENT_WORDS: serves all queues */
     u64 *members;      /* QUEUES × AGENT_WORDS */
     u64 *skilled;      /* SKILLS × AGENT_WORDS */
-    u64 *rank_loaded;  /* by agent: load, then longest idle */
-    u64 *rank_idle;    /* by agent: longest idle */
-    u64 *word_loaded;  /* lowest rank of the available agents of a word */
-    u64 *word_idle;
+    struct ranking least_loaded; /* then by idleness */
+    struct ranking longest_idle;
     u32 *load;         /* by agent: tasks of active tickets */
     u32 *held;         /* by agent: all open tasks */
     u32 *waiting;      /* by queue: gauges of open tasks */

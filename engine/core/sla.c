@@ -153,33 +153,36 @@ static void card_show(struct state *state, u32 row, enum tkd_clock clock, u32 ca
     if (clock == TKD_CLOCK_RESOLUTION) desk_edit(state)->breached_resolution[ticket->priority]++;
 }
 
-/* `standing`: also those of clocks that stand. */
-static void ticket_cards(struct state *state, u32 row, bool standing)
+/* Shows the card of one clock that is due, if any; returns when the next one is. `standing`: also on a clock that
+ * stands. */
+static u64 measure_cards(struct state *state, u32 row, enum tkd_clock clock, u32 by, struct measure *measure,
+                         u8 *shown, bool standing)
 {
-    struct ticket *ticket = ticket_edit(state, row);
-    struct measure measure = measure_first_reply(state, ticket);
-    u32 card = card_due(&measure, state->now_ms);
-    if (card != 0 && (standing || measure.clock->since_ms != 0)) {
-        ticket->card_first_reply = (u8)card;
-        card_show(state, row, TKD_CLOCK_FIRST_REPLY, card, ticket->policy, measure.target_ms);
+    u32 card = card_due(measure, state->now_ms);
+    if (card != 0 && (standing || measure->clock->since_ms != 0)) {
+        MARK_IF(measure->clock->since_ms == 0, "card on a clock that stands");
+        *shown = measure->shown = (u8)card;
+        card_show(state, row, clock, card, by, measure->target_ms);
     }
-    measure = measure_resolution(state, ticket);
-    card = card_due(&measure, state->now_ms);
-    if (card != 0 && (standing || measure.clock->since_ms != 0)) {
-        MARK_IF(measure.clock->since_ms == 0, "card on a clock that stands");
-        ticket->card_resolution = (u8)card;
-        card_show(state, row, TKD_CLOCK_RESOLUTION, card, ticket->policy, measure.target_ms);
-    }
+    return card_next_ms(measure);
 }
 
-static void task_cards(struct state *state, u32 row)
+static u64 ticket_cards(struct state *state, u32 row, bool standing)
+{
+    struct ticket *ticket = ticket_edit(state, row);
+    struct measure reply = measure_first_reply(state, ticket), resolution = measure_resolution(state, ticket);
+    u32 by = ticket->policy;
+    u64 reply_ms = measure_cards(state, row, TKD_CLOCK_FIRST_REPLY, by, &reply, &ticket->card_first_reply, standing);
+    u64 resolution_ms =
+        measure_cards(state, row, TKD_CLOCK_RESOLUTION, by, &resolution, &ticket->card_resolution, standing);
+    return min_u64(reply_ms, resolution_ms);
+}
+
+static u64 task_cards(struct state *state, u32 row)
 {
     struct task *task = task_edit(state, row);
     struct measure measure = measure_step(state, task);
-    u32 card = card_due(&measure, state->now_ms);
-    if (card == 0 || task->step.since_ms == 0) return;
-    task->card_step = (u8)card;
-    card_show(state, task->ticket, TKD_CLOCK_STEP, card, task->queue, measure.target_ms);
+    return measure_cards(state, task->ticket, TKD_CLOCK_STEP, task->queue, &measure, &task->card_step, false);
 }
 
 static void timer_set(struct state *state, u32 timer, u64 deadline_ms)
@@ -198,35 +201,22 @@ static u64 archive_due_ms(const struct state *state, const struct ticket *ticket
     return ticket->state_since_ms + desk_row(state)->archive_after_ms;
 }
 
-static u64 ticket_next_ms(const struct state *state, const struct ticket *ticket)
+/* When something is due for the ticket, its next card being due at `card_ms`. */
+static u64 ticket_next_ms(const struct state *state, const struct ticket *ticket, u64 card_ms)
 {
-    struct measure reply = measure_first_reply(state, ticket), resolution = measure_resolution(state, ticket);
-    u64 next_ms = min_u64(card_next_ms(&reply), card_next_ms(&resolution));
-    return ticket_ended(ticket) ? min_u64(next_ms, archive_due_ms(state, ticket)) : next_ms;
+    return ticket_ended(ticket) ? min_u64(card_ms, archive_due_ms(state, ticket)) : card_ms;
 }
 
-static void ticket_retime(struct state *state, u32 row)
+static void ticket_retime(struct state *state, u32 row, u64 card_ms)
 {
-    timer_set(state, ticket_timer(row), ticket_next_ms(state, ticket_row(state, row)));
-}
-
-static u64 task_next_ms(const struct state *state, u32 row)
-{
-    struct measure step = measure_step(state, task_row(state, row));
-    return card_next_ms(&step);
-}
-
-static void task_retime(struct state *state, u32 row)
-{
-    timer_set(state, task_timer(state, row), task_next_ms(state, row));
+    timer_set(state, ticket_timer(row), ticket_next_ms(state, ticket_row(state, row), card_ms));
 }
 
 static void step_settle(struct state *state, u32 row, const struct ticket *ticket)
 {
     u16 states = queue_row(state, ticket->queue)->states_step;
     clock_run(&task_edit(state, row)->step, sla_runs(states, ticket), state->now_ms);
-    task_cards(state, row);
-    task_retime(state, row);
+    sla_fire_task(state, row);
 }
 
 /* Whose time is over leaves memory by its timer (or a sweep), never in the middle of a command. */
@@ -237,10 +227,10 @@ static bool ticket_over(const struct state *state, const struct ticket *ticket)
 
 void sla_fire_ticket(struct state *state, u32 row)
 {
-    ticket_cards(state, row, false);
+    u64 card_ms = ticket_cards(state, row, false);
     MARK_IF(ticket_over(state, ticket_row(state, row)), "archived by its timer");
     if (ticket_over(state, ticket_row(state, row))) ticket_archive(state, row);
-    else ticket_retime(state, row);
+    else ticket_retime(state, row, card_ms);
 }
 
 static void clocks_settle(struct state *state, struct ticket *ticket)
@@ -260,9 +250,9 @@ void sla_settle(struct state *state, u32 row)
 {
     struct ticket *ticket = ticket_edit(state, row);
     clocks_settle(state, ticket);
-    ticket_cards(state, row, false);
+    u64 card_ms = ticket_cards(state, row, false);
     MARK_IF(ticket_over(state, ticket), "time is over in the middle of a command");
-    if (!ticket_over(state, ticket)) ticket_retime(state, row);
+    if (!ticket_over(state, ticket)) ticket_retime(state, row, card_ms);
     if (ticket->task != 0) step_settle(state, ticket->task, ticket);
 }
 
@@ -276,18 +266,14 @@ void sla_sweep(struct state *state, u32 row)
 {
     struct ticket *ticket = ticket_edit(state, row);
     clocks_settle(state, ticket);
-    ticket_cards(state, row, false);
+    u64 card_ms = ticket_cards(state, row, false);
     if (ticket->task != 0) step_settle(state, ticket->task, ticket);
     MARK_IF(ticket_over(state, ticket), "archived by a sweep");
     if (ticket_over(state, ticket)) ticket_archive(state, row);
-    else ticket_retime(state, row);
+    else ticket_retime(state, row, card_ms);
 }
 
-void sla_fire_task(struct state *state, u32 row)
-{
-    task_cards(state, row);
-    task_retime(state, row);
-}
+void sla_fire_task(struct state *state, u32 row) { timer_set(state, task_timer(state, row), task_cards(state, row)); }
 
 bool sla_loaded(struct state *state)
 {
@@ -296,11 +282,15 @@ bool sla_loaded(struct state *state)
     for (u32 row = 1; row <= tickets->row_last; row++) {
         if (!table_used(tickets, row) || (sweep_row != 0 && row >= sweep_row)) continue;
         const struct ticket *ticket = ticket_row(state, row);
-        u64 next_ms = ticket_next_ms(state, ticket);
-        if (ticket->task != 0) next_ms = min_u64(next_ms, task_next_ms(state, ticket->task));
-        if (next_ms < state->time_ms) return false;
-        ticket_retime(state, row);
-        if (ticket->task != 0) task_retime(state, ticket->task);
+        struct measure reply = measure_first_reply(state, ticket), resolution = measure_resolution(state, ticket);
+        u64 card_ms = min_u64(card_next_ms(&reply), card_next_ms(&resolution)), step_ms = U64_NONE;
+        if (ticket->task != 0) {
+            struct measure step = measure_step(state, task_row(state, ticket->task));
+            step_ms = card_next_ms(&step);
+        }
+        if (min_u64(ticket_next_ms(state, ticket, card_ms), step_ms) < state->time_ms) return false;
+        ticket_retime(state, row, card_ms);
+        if (ticket->task != 0) timer_set(state, task_timer(state, ticket->task), step_ms);
     }
     return true;
 }

@@ -94,10 +94,12 @@ static void layout_route(struct layout *layout, struct route *route)
     route->everywhere = layout_take(layout, words);
     route->members = layout_take(layout, words * QUEUE_WORDS * 64);
     route->skilled = layout_take(layout, words * SKILL_WORDS * 64);
-    route->rank_loaded = layout_take(layout, agents * sizeof(u64));
-    route->rank_idle = layout_take(layout, agents * sizeof(u64));
-    route->word_loaded = layout_take(layout, words);
-    route->word_idle = layout_take(layout, words);
+    struct ranking *rankings[] = {&route->least_loaded, &route->longest_idle};
+    for (u32 i = 0; i < ARRAY_COUNT(rankings); i++) {
+        rankings[i]->agents = layout_take(layout, agents * sizeof(u64));
+        rankings[i]->eights = layout_take(layout, agents / 8 * sizeof(u64));
+        rankings[i]->words = layout_take(layout, words);
+    }
     route->load = layout_take(layout, agents * sizeof(u32));
     route->held = layout_take(layout, agents * sizeof(u32));
     route->waiting = layout_take(layout, queues * sizeof(u32));
@@ -128,7 +130,7 @@ static void layout_derived(struct layout *layout, struct state *state, const str
     layout_index(layout, &state->keys, plan_rows(config, TABLE_KEY));
     layout_index(layout, &state->stats, plan_rows(config, TABLE_STATS));
     for (u32 i = 1; i < STATS_DIMENSIONS; i++)
-        state->stats_current[i] = layout_take(layout, (u64)AGENT_WORDS * 64 * sizeof(u32));
+        state->stats_current[i] = layout_take(layout, (u64)AGENT_WORDS * 64 * sizeof(struct stats_current));
     state->session_names = layout_take(layout, (SESSIONS_MAX + 1) * sizeof(u64));
     state->policies = layout_take(layout, (POLICIES_MAX + 1) * sizeof(u32));
     struct wheel_node *nodes = layout_take(layout, wheel_bytes(tickets + tasks + 2));

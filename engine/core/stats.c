@@ -34,20 +34,16 @@ static u32 stats_open(struct state *state, u64 key)
     return row;
 }
 
-/* The row of this hour (or, when there is no room for one, the dimension's spare row); found at once while the
- * hour lasts. */
-static u32 stats_current(struct state *state, u32 dimension, u32 member)
+/* The row of this hour (or, when there is no room for one, the dimension's spare row). */
+static u32 stats_find_or_open(struct state *state, u32 dimension, u64 hour, u32 member)
 {
-    u32 *current = &state->stats_current[dimension][member];
-    u64 key = stats_key(dimension, state->now_ms / HOUR_MS, member);
-    if (*current != 0 && stats_row(state, *current)->key == key) return *current;
+    u64 key = stats_key(dimension, hour, member);
     u32 row = stats_find(state, key);
     if (row == 0 && table_free(&state->tables[TABLE_STATS]) == 0)
         row = stats_find(state, stats_key(dimension, 0, 0));
     MARK_IF(row != 0 && stats_row(state, row)->key != key, "counted in the spare row");
     if (row == 0) row = stats_open(state, key);
     ASSERT(row != 0);
-    *current = row;
     return row;
 }
 
@@ -68,27 +64,33 @@ void stats_begin(struct state *state)
         stats_open(state, stats_key(dimension, 0, 0));
 }
 
-static void rows_add(struct state *state, struct stats_rows *rows, u32 dimension, u32 member)
+static inline void rows_add(struct state *state, struct stats_rows *rows, u32 dimension, u32 hour, u32 member)
 {
     if (member == 0) return;
-    rows->counters[rows->count++] = stats_edit(state, stats_current(state, dimension, member))->counters;
+    struct stats_current *current = &state->stats_current[dimension][member];
+    if (current->hour != hour || current->row == 0)
+        *current = (struct stats_current){hour, stats_find_or_open(state, dimension, hour, member)};
+    rows->counters[rows->count++] = stats_edit(state, current->row)->counters;
 }
 
 struct stats_rows stats_rows(struct state *state, const struct ticket *ticket)
 {
-    struct stats_rows rows = {.count = 0};
-    rows_add(state, &rows, TKD_DIMENSION_DESK, 1);
-    rows_add(state, &rows, TKD_DIMENSION_QUEUE, ticket->queue);
-    rows_add(state, &rows, TKD_DIMENSION_AGENT, ticket->agent);
-    rows_add(state, &rows, TKD_DIMENSION_CHANNEL, ticket->channel);
-    rows_add(state, &rows, TKD_DIMENSION_CATEGORY, ticket->category);
-    rows_add(state, &rows, TKD_DIMENSION_PRIORITY, ticket->priority);
-    rows_add(state, &rows, TKD_DIMENSION_TIER, customer_row(state, ticket->customer)->tier);
+    struct stats_rows rows;
+    u32 hour = (u32)(state->now_ms / HOUR_MS);
+    rows.count = 0;
+    rows_add(state, &rows, TKD_DIMENSION_DESK, hour, 1);
+    rows_add(state, &rows, TKD_DIMENSION_QUEUE, hour, ticket->queue);
+    rows_add(state, &rows, TKD_DIMENSION_AGENT, hour, ticket->agent);
+    rows_add(state, &rows, TKD_DIMENSION_CHANNEL, hour, ticket->channel);
+    rows_add(state, &rows, TKD_DIMENSION_CATEGORY, hour, ticket->category);
+    rows_add(state, &rows, TKD_DIMENSION_PRIORITY, hour, ticket->priority);
+    rows_add(state, &rows, TKD_DIMENSION_TIER, hour, customer_row(state, ticket->customer)->tier);
     return rows;
 }
 
 void stats_add(const struct stats_rows *rows, enum stats_counter counter, u64 amount)
 {
+    if (amount == 0) return;
     for (u32 i = 0; i < rows->count; i++) rows->counters[i][counter] += amount;
 }
 

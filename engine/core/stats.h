@@ -21,6 +21,12 @@ u32 stats_dimension(const struct stats *stats);
 u32 stats_member(const struct stats *stats);
 u64 stats_hour_ms(const struct stats *stats);
 
+/* Where a member of a dimension is counted now; valid while the hour lasts. */
+struct stats_current {
+    u32 hour;
+    u32 row; /* 0 = never counted */
+};
+
 struct state;
 struct ticket;
 /* The counters of this hour of all dimensions of a ticket: desk, queue, agent, channel, category, priority, tier.

@@ -73,6 +73,7 @@ static void table_mark(struct table *table, u32 row)
 
 static void table_unmark(struct table *table, u32 row)
 {
+    table->word_open = min_u64(table->word_open, row / 64);
     u64 word = row;
     for (u32 level = 0; level < TABLE_LEVELS; level++) {
         u64 bit = word % 64;
@@ -94,19 +95,27 @@ static void table_claim(struct table *table, u32 row)
     (void)table_edit(table, row);
 }
 
-u32 table_take(struct table *table)
+/* The lowest word of used[0] that is not full. */
+static u64 word_lowest(const struct table *table)
 {
-    ASSERT(table->rows_live < table->rows_max);
     u64 word = 0;
-    for (u32 level = TABLE_LEVELS; level-- > 0;) {
+    for (u32 level = TABLE_LEVELS - 1; level > 0; level--) {
         while (table->used[level][word] == UINT64_MAX) word++; /* only at the top, which is short */
         word = word * 64 + bit_lowest(~table->used[level][word]);
     }
-    MARK_IF(word < table->row_last, "freed row taken again");
+    return word;
+}
+
+u32 table_take(struct table *table)
+{
+    ASSERT(table->rows_live < table->rows_max);
+    if (table->used[0][table->word_open] == UINT64_MAX) table->word_open = word_lowest(table);
+    u64 row = table->word_open * 64 + bit_lowest(~table->used[0][table->word_open]);
+    MARK_IF(row < table->row_last, "freed row taken again");
     MARK_IF(table->rows_live + 1 == table->rows_max, "table filled to its last row");
-    ASSERT(word <= table->rows_max);
-    table_claim(table, (u32)word);
-    return (u32)word;
+    ASSERT(row <= table->rows_max);
+    table_claim(table, (u32)row);
+    return (u32)row;
 }
 
 void table_take_at(struct table *table, u32 row)
@@ -159,6 +168,7 @@ void table_loaded(struct table *table)
 void table_validate(const struct table *table)
 {
     u32 live = 0;
+    for (u64 word = 0; word < table->word_open; word++) ASSERT(table->used[0][word] == UINT64_MAX);
     for (u32 row = 1; row <= table->row_last; row++) {
         bool used = *(const u64 *)table_row(table, row) != 0;
         ASSERT(used == bit_test(table->used[0], row));

@@ -238,10 +238,9 @@ static void create_event(struct state *state, u32 row, const struct tkd_ticket_c
                       request->subject_bytes, request->body_bytes,     request->skills_bytes};
     u32 bytes = 0;
     for (u32 i = 0; i < 6; i++) bytes += lengths[i];
-    memcpy(state->scratch, lengths, sizeof lengths);
-    memcpy(state->scratch + sizeof lengths, texts, bytes);
-    struct tkd_event *event =
-        event_raise(state, TKD_EVENT_CREATED, row, state->scratch, (u32)sizeof lengths + bytes);
+    struct tkd_event *event = event_open(state, TKD_EVENT_CREATED, row, (u32)sizeof lengths + bytes);
+    memcpy(event + 1, lengths, sizeof lengths);
+    memcpy((u8 *)(event + 1) + sizeof lengths, texts, bytes);
     struct ticket *ticket = ticket_edit(state, row);
     ticket->created_event = event->seq;
     event->a = ticket->queue;
