@@ -447,6 +447,20 @@ u64 state_memory_bytes(const struct state *state)
     return bytes;
 }
 
+void state_pieces(const struct state *state, void (*piece)(void *memory, u64 bytes))
+{
+    for (u32 i = TABLE_CUSTOMER; i <= TABLE_TASK; i++) {
+        const struct table *table = &state->tables[i];
+        piece(table->rows, (u64)table->rows_max * table->row_bytes);
+    }
+    piece(state->identities.slots, index_bytes(state->identities.bits_max));
+    piece(state->keys.slots, index_bytes(state->keys.bits_max));
+    u32 tickets = state->tables[TABLE_TICKET].rows_max, tasks = state->tables[TABLE_TASK].rows_max;
+    piece(state->wheel.nodes, wheel_bytes((u64)tickets + tasks));
+    piece(state->directory, state->directory_max * sizeof(u32));
+    piece(state->key_rows, tickets * sizeof(u32));
+}
+
 /* ---- Snapshot ---- */
 
 void state_snapshot_begin(struct state *state) { snapshot_begin(&state->snapshot, state->tables + 1, TABLES - 1); }

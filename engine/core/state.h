@@ -80,6 +80,8 @@ u64 state_digest(const struct state *state, bool full);
 void state_validate(const struct state *state);
 /* Memory that rows, indexes and ring have touched so far, about. */
 u64 state_memory_bytes(const struct state *state);
+/* Names the pieces of its memory that grow with the number of tickets. */
+void state_pieces(const struct state *state, void (*piece)(void *memory, u64 bytes));
 
 /* ---- Snapshot for a checkpoint: the rows as of the op at begin, copied out while the desk goes on. ---- */
 

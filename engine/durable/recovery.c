@@ -135,6 +135,7 @@ static i32 state_start(struct opening *opening)
                        "lower --memory-budget, or raise the limit of address space (ulimit -v unlimited)");
     }
     recovery->state = state_create(&config, recovery->memory);
+    state_pieces(recovery->state, file_memory_grows);
     i32 result =
         store_chunks_each(recovery->store, load_chunk, opening, opening->error, opening->error_bytes);
     if (result != 0) return result;

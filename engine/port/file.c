@@ -239,6 +239,14 @@ void file_buffer_free(void *buffer, u64 bytes)
     ASSERT(result == 0);
 }
 
+void file_memory_grows(void *memory, u64 bytes)
+{
+    const u64 small = (u64)4 << 20, page = (u64)2 << 20;
+    u64 begin = round_up((u64)(uintptr_t)memory + small, page), end = (u64)(uintptr_t)memory + bytes;
+    if (end < begin + page) return;
+    madvise((void *)(uintptr_t)begin, end - begin, MADV_HUGEPAGE); /* a kernel without is fine */
+}
+
 u64 file_random(void)
 {
     u64 value = 0;

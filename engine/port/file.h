@@ -52,6 +52,9 @@ i32 file_names(const char *directory, file_name_fn *fn, void *owner);
 /* Page-aligned zeroed memory; NULL when there is none. Large pieces are touched only as they are used. */
 void *file_buffer(u64 bytes);
 void file_buffer_free(void *buffer, u64 bytes);
+/* What lies behind the first 4 MiB of this piece may come in huge pages: fewer faults and look-ups of addresses for
+ * what is large, and no byte more for what stays small. */
+void file_memory_grows(void *memory, u64 bytes);
 u64 file_random(void); /* of the kernel's; never 0 */
 u64 file_pid(void);
 

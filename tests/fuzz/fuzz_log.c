@@ -44,6 +44,7 @@ void *file_buffer(u64 bytes)
     return window;
 }
 
+void file_memory_grows(void *memory, u64 bytes) { (void)memory, (void)bytes; }
 void file_buffer_free(void *buffer, u64 bytes) { (void)buffer, (void)bytes; }
 
 /* What only writing needs: the scan must not. */
