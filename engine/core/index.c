@@ -1,6 +1,7 @@
 #include "core/index.h"
 
 #define INDEX_BITS_MIN 8u
+#define GROW_SLOTS 8u /* an insert: a third of the inserts before the next doubling would do */
 
 void index_init(struct index *index, u64 *slots, u32 bits_max)
 {
@@ -17,43 +18,55 @@ u32 index_bits(u64 rows)
 
 static u64 index_end(const struct index *index) { return ((u64)1 << index->bits) + INDEX_SLACK; }
 
+/* The first empty slot from the home on. */
+static u64 index_gap(const struct index *index, u64 slot)
+{
+    u64 at = index_home(index, slot);
+    while (index->slots[at] != 0) at++;
+    ASSERT(at < index_end(index) - 1);
+    return at;
+}
+
+/* The topmost cluster that stands in the old layout is lifted out whole and put into the new one. */
+static void grow_cluster(struct index *index)
+{
+    u64 begin = index->grow_at, end = begin;
+    u64 cluster[INDEX_SLACK];
+    while (index->slots[end] != 0) end++; /* what ran over */
+    while (begin > 0 && index->slots[begin - 1] != 0) begin--;
+    u64 length = end - begin;
+    ASSERT(length <= INDEX_SLACK);
+    memcpy(cluster, index->slots + begin, length * sizeof(u64));
+    memset(index->slots + begin, 0, length * sizeof(u64));
+    index->grow_at = length > 0 ? begin : begin - 1;
+    for (u64 i = 0; i < length; i++) index->slots[index_gap(index, cluster[i])] = cluster[i];
+}
+
+static void grow_down_to(struct index *index, u64 stop)
+{
+    while (index->grow_at > stop) grow_cluster(index);
+}
+
 /* Slots stand in the order of their hash halves as far as clusters allow: each at its home or behind it. */
 static void index_place(struct index *index, u64 slot)
 {
-    u64 at = (slot >> 32) >> (32 - index->bits);
-    while (index->slots[at] != 0) at++;
-    ASSERT(at < index_end(index) - 1);
-    index->slots[at] = slot;
-}
-
-/* From the top down every slot moves to at least twice its place minus its displacement. Clusters are lifted
- * out whole, so nothing is overwritten that has not moved. */
-static void index_grow(struct index *index)
-{
-    ASSERT(index->bits < index->bits_max);
-    u64 end = index_end(index);
-    index->bits++;
-    u64 at = end;
-    u64 cluster[INDEX_SLACK];
-    while (at > 0) {
-        if (index->slots[at - 1] == 0) {
-            at--;
-            continue;
-        }
-        u64 last = at;
-        while (at > 0 && index->slots[at - 1] != 0) at--;
-        u64 length = last - at;
-        ASSERT(length <= INDEX_SLACK);
-        memcpy(cluster, index->slots + at, length * sizeof(u64));
-        memset(index->slots + at, 0, length * sizeof(u64));
-        for (u64 i = 0; i < length; i++) index_place(index, cluster[i]);
+    u64 at = index_gap(index, slot);
+    bool before = index_home(index, slot) < index->grow_at;
+    if (before && at + 1 >= 2 * index->grow_at) {
+        grow_down_to(index, 0);
+        at = index_gap(index, slot);
     }
+    index->slots[at] = slot;
 }
 
 void index_insert(struct index *index, u64 hash, u32 row)
 {
     ASSERT(row != 0);
-    if (index->count + 1 > ((u64)1 << index->bits) * 3 / 4) index_grow(index);
+    if (index->count + 1 > ((u64)1 << index->bits) * 3 / 4) {
+        ASSERT(index->grow_at == 0 && index->bits < index->bits_max);
+        index->grow_at = (u64)1 << index->bits++;
+    }
+    if (index->grow_at > 0) grow_down_to(index, sat_sub(index->grow_at, GROW_SLOTS));
     index_place(index, (hash >> 32) << 32 | row);
     index->count++;
 }
@@ -68,8 +81,7 @@ void index_remove(struct index *index, u64 hash, u32 row)
     }
     /* Close the hole: move back whatever may stand there. */
     for (u64 next = at + 1; index->slots[next] != 0; next++) {
-        u64 home = (index->slots[next] >> 32) >> (32 - index->bits);
-        if (home <= at) {
+        if (index_home(index, index->slots[next]) <= at) {
             index->slots[at] = index->slots[next];
             at = next;
         }

@@ -3,6 +3,10 @@
  * The home of a slot is the top bits of its own hash half, so growing and deleting never look at a row, and
  * growing doubles in place: what stood at p moves to 2p or 2p + 1, in order. A miss costs one cache line.
  * Several rows may share a hash: the caller compares what it looks for with the row.
+ *
+ * Growing is spread over the inserts that follow, from the top down. Meanwhile, with g = grow_at:
+ *  - slots whose home was g or above stand in the new layout, at 2g or above; the others below 2g - 1, as before;
+ *  - 2g - 1 is empty, so no cluster reaches from one into the other.
  */
 #ifndef CORE_INDEX_H
 #define CORE_INDEX_H
@@ -14,6 +18,7 @@ struct index {
     u32 bits;
     u32 bits_max;
     u32 count;
+    u64 grow_at; /* 0: not growing */
 };
 
 #define INDEX_SLACK 1024u
@@ -25,7 +30,11 @@ u32 index_bits(u64 rows);
 void index_insert(struct index *index, u64 hash, u32 row);
 void index_remove(struct index *index, u64 hash, u32 row);
 
-static inline u64 index_home(const struct index *index, u64 hash) { return (hash >> 32) >> (32 - index->bits); }
+static inline u64 index_home(const struct index *index, u64 hash)
+{
+    u64 before = hash >> 32 >> (33 - index->bits);
+    return before < index->grow_at ? before : hash >> 32 >> (32 - index->bits);
+}
 
 static inline void index_prefetch(const struct index *index, u64 hash)
 {
