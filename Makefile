@@ -218,8 +218,8 @@ FUZZ_SANITIZE := $(if $(FAST),undefined -fsanitize-trap=undefined,address$(comma
 FUZZ_CFLAGS = $(CPPFLAGS) -DTEST_MIN $(PACKAGES_CFLAGS) -std=c17 $(WARNINGS) $(MACHINE) -O2 -g -fno-strict-aliasing \
     -fno-omit-frame-pointer -Wno-string-conversion -fsanitize=$(FUZZ_SANITIZE)
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(FUZZ_DIR)/%,$(call sources,tests/fuzz/fuzz_*.c))
-FUZZ_SOURCES := $(call sources,engine/core/*.c) $(LIBRARY) tests/fuzz/desk.c \
-    $(addprefix engine/,durable/batch.c durable/decision.c durable/scan.c durable/segment.c edge/inbox.c edge/options.c) \
+FUZZ_SOURCES := $(call sources,engine/core/*.c engine/durable/*.c) $(LIBRARY) \
+    $(addprefix tests/fuzz/,desk.c disk.c kernel.c) $(filter-out engine/edge/main.c,$(call sources,engine/edge/*.c)) \
     $(addprefix tools/ticketctl/,catalog.c ctl.c desk.c desk_read.c desk_write.c desklog.c names.c text.c timefmt.c) \
     tests/support/rig.c $(call sources,tests/naive/*.c)
 

@@ -183,16 +183,57 @@ enum tkd_status fuzz_desk_run(struct fuzz_desk *desk, const struct tkd_frame *fr
     return status;
 }
 
-void fuzz_desk_replay(struct fuzz_desk *desk, const struct fuzz_desk *from)
+void fuzz_desk_replay(struct fuzz_desk *desk, const struct fuzz_desk *from, u64 op_last)
 {
     static struct tkd_result results[TKD_RECORDS_MAX];
-    for (u32 at = 0; at < from->log_used;) {
+    for (u32 at = 0; at < from->log_used && state_op(desk->state) < op_last;) {
         u64 time_ms;
         memcpy(&time_ms, from->log + at, sizeof time_ms);
         const struct tkd_frame *frame = (const void *)(from->log + at + sizeof time_ms);
         apply(desk, frame, time_ms, results);
         at += (u32)sizeof time_ms + frame->size;
     }
+}
+
+/* ---- Queries ---- */
+
+static const struct tkd_event *event_read(void *owner, u64 seq) { return event_at(state_events_read(owner), seq); }
+
+static i32 event_archived(void *owner, u64 ticket, u64 *event_seq)
+{
+    const struct event_log *log = state_events_read(owner);
+    for (*event_seq = log->seq_first; *event_seq < log->seq_next; ++*event_seq) {
+        const struct tkd_event *event = event_at(log, *event_seq);
+        if (event != NULL && event->kind == TKD_EVENT_ARCHIVED && event->ticket == ticket) return 0;
+    }
+    return 1;
+}
+
+void fuzz_desk_query(struct fuzz_desk *desk, struct state *events, struct input *input, u64 now_ms)
+{
+    static const u16 ops[] = {TKD_OP_SUMMARY,      TKD_OP_TICKET_GET, TKD_OP_TICKET_LIST,  TKD_OP_HISTORY,
+                              TKD_OP_QUEUE_LIST,   TKD_OP_AGENT_LIST, TKD_OP_WAITING_LIST, TKD_OP_CUSTOMER_GET,
+                              TKD_OP_REPORT,       TKD_OP_ATTACH,     TKD_OP_CATALOG_READ, TKD_OP_DIGEST};
+    static u8 rows[64u << 10];
+    static struct fuzz_frame frame;
+    struct event_source source = {.read = event_read, .archived = event_archived, .owner = events};
+    u32 op = ops[input_below(input, ARRAY_COUNT(ops))], count, walked = 0;
+    u64 cursor;
+    enum tkd_status status;
+    fuzz_frame_begin(&frame, op);
+    fuzz_frame_add(&frame, tkd_op_info(op)->request, input);
+    frame_seal(&frame.head);
+    if (frame_check(&frame.head) != TKD_OK) return;
+    u32 bytes = state_query(desk->state, (u16)op, frame_first(&frame.head), now_ms, &source, rows, sizeof rows, &count,
+                            &cursor, &status);
+    ASSERT(tkd_status_info(status) != NULL && bytes <= sizeof rows);
+    for (u32 i = 0; i < count; i++) {
+        ASSERT(bytes - walked >= sizeof(struct tkd_prefix));
+        const struct tkd_prefix *row = (const void *)(rows + walked);
+        ASSERT(row->size >= row->head && row->size <= bytes - walked && row->size % 8 == 0);
+        walked += row->size;
+    }
+    ASSERT(walked == bytes);
 }
 
 /* ---- The small desk ---- */

@@ -50,7 +50,11 @@ void fuzz_desk_pulse(struct fuzz_desk *desk, u64 now_ms);
 enum tkd_status fuzz_desk_run(struct fuzz_desk *desk, const struct tkd_frame *frame, u64 now_ms,
                               struct tkd_result *results);
 
-/* Applies what was applied to another desk. */
-void fuzz_desk_replay(struct fuzz_desk *desk, const struct fuzz_desk *from);
+/* Asks what the input says; events are read from another desk. The rows of the answer lie one behind the other and
+ * fill what was said. */
+void fuzz_desk_query(struct fuzz_desk *desk, struct state *events, struct input *input, u64 now_ms);
+
+/* Applies what was applied to another desk, up to this op. */
+void fuzz_desk_replay(struct fuzz_desk *desk, const struct fuzz_desk *from, u64 op_last);
 
 #endif

@@ -8,7 +8,6 @@
 
 static struct fuzz_desk desk, twin;
 static struct tkd_result results[TKD_RECORDS_MAX], again[TKD_RECORDS_MAX];
-static u8 rows[64u << 10];
 
 /* What one input does. */
 static struct run {
@@ -25,10 +24,6 @@ static struct run {
 static const u16 commands[] = {TKD_OP_TICKET_CREATE, TKD_OP_TICKET_UPDATE,  TKD_OP_TICKET_UPDATE,
                                TKD_OP_TICKET_UPDATE, TKD_OP_AGENT_PRESENCE, TKD_OP_CUSTOMER_UPDATE,
                                TKD_OP_CATALOG_APPLY, TKD_OP_REGISTER,       TKD_OP_UNREGISTER};
-static const u16 queries[] = {TKD_OP_SUMMARY,      TKD_OP_TICKET_GET,   TKD_OP_TICKET_LIST,
-                              TKD_OP_HISTORY,      TKD_OP_QUEUE_LIST,   TKD_OP_AGENT_LIST,
-                              TKD_OP_WAITING_LIST, TKD_OP_CUSTOMER_GET, TKD_OP_REPORT,
-                              TKD_OP_CATALOG_READ, TKD_OP_DIGEST};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -90,46 +85,6 @@ static void command(u32 op)
     }
 }
 
-/* ---- Queries ---- */
-
-static const struct tkd_event *event_read(void *owner, u64 seq)
-{
-    return event_at(state_events_read(owner), seq);
-}
-
-static i32 event_archived(void *owner, u64 ticket, u64 *event_seq)
-{
-    const struct event_log *log = state_events_read(owner);
-    for (*event_seq = log->seq_first; *event_seq < log->seq_next; ++*event_seq) {
-        const struct tkd_event *event = event_at(log, *event_seq);
-        if (event->kind == TKD_EVENT_ARCHIVED && event->ticket == ticket) return 0;
-    }
-    return 1;
-}
-
-/* Its rows lie one behind the other and fill what was said. */
-static void query(u32 op)
-{
-    struct event_source source = {.read = event_read, .archived = event_archived, .owner = run.state};
-    u32 count, walked = 0;
-    u64 cursor;
-    enum tkd_status status;
-    fuzz_frame_begin(&run.frame, op);
-    fuzz_frame_add(&run.frame, tkd_op_info(op)->request, &run.input);
-    frame_seal(&run.frame.head);
-    if (frame_check(&run.frame.head) != TKD_OK) return;
-    u32 bytes = state_query(run.state, op, frame_first(&run.frame.head), run.now_ms, &source, rows,
-                            sizeof rows, &count, &cursor, &status);
-    ASSERT(tkd_status_info(status) != NULL && bytes <= sizeof rows);
-    for (u32 i = 0; i < count; i++) {
-        ASSERT(bytes - walked >= sizeof(struct tkd_prefix));
-        const struct tkd_prefix *row = (const void *)(rows + walked);
-        ASSERT(row->size >= row->head && row->size <= bytes - walked && row->size % 8 == 0);
-        walked += row->size;
-    }
-    ASSERT(walked == bytes);
-}
-
 /* ---- Time, bytes, checkpoints ---- */
 
 /* A frame whose body is the input's bytes. */
@@ -163,7 +118,7 @@ static void step(u32 what)
     if (what < 0x60)
         command(commands[what % ARRAY_COUNT(commands)]);
     else if (what < 0x90)
-        query(queries[what % ARRAY_COUNT(queries)]);
+        fuzz_desk_query(&desk, run.state, &run.input, run.now_ms);
     else if (what < 0xb0)
         run.now_ms = min_u64(run.now_ms + min_u64(input_number(&run.input), DAY_MS * 400ull), TIME_MS_MAX);
     else if (what < 0xc0)
@@ -181,7 +136,7 @@ static void step(u32 what)
 static void replay(void)
 {
     fuzz_desk_reset(&twin);
-    fuzz_desk_replay(&twin, &desk);
+    fuzz_desk_replay(&twin, &desk, state_op(run.state));
     ASSERT(state_op(twin.state) == state_op(run.state));
     ASSERT(state_digest(twin.state, true) == state_digest(run.state, true));
 }

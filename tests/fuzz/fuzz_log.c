@@ -1,231 +1,347 @@
-/* Segments of the log into the scan: a sound log is made as the input says, then bytes of it are turned,
- * blocks cleared or put elsewhere, members of headers changed under a checksum that fits. The disk is memory.
+/* Segments of the log, and the store before them, into the recovery: a desk lives as the input says and its log is
+ * written as it would be; then bytes of it are turned, blocks cleared or put elsewhere, files lost or cut, members of
+ * headers changed under a checksum that fits. Either the recovery refuses, says what and names the place; or
  *
- *  - what is given to the replay is what was logged, op by op without a gap;
- *  - if the scan goes through, nothing is missing of what a batch that is still sound knew to be durable;
- *  - if it does not, it says why. */
-#include "durable/scan.h"
-#include "port/file.h"
-#include "tests/fuzz/input.h"
+ *  - nothing is missing that the store, or a batch that is still whole, knew to be durable;
+ *  - the desk is the one that a replay of its commands gives, bit for bit;
+ *  - the log can be written on, and the next recovery finds the same desk and what was written. */
+#include <stdio.h>
 
-#define SEGMENTS      3u
-#define BLOCKS        8u
-#define SEGMENT_BYTES (BLOCKS * BLOCK_BYTES)
-#define BATCHES_MAX   (SEGMENTS * BLOCKS)
-#define OPS_MAX       64u
-#define FRAME_MAX     6144u
-#define STORE_ID      77u
+#include "core/frame.h"
+#include "durable/batch.h"
+#include "durable/recovery.h"
+#include "tests/fuzz/disk.h"
+#include "tests/fuzz/kernel.h"
 
-static _Alignas(BLOCK_BYTES) u8 disk[SEGMENTS][SEGMENT_BYTES], clean[SEGMENTS][SEGMENT_BYTES];
-static _Alignas(BLOCK_BYTES) u8 window[32u << 20];
+#define SEGMENTS_MAX_HERE 5u
+#define SEGMENT_BLOCKS    (DISK_SEGMENT_BYTES / BLOCK_BYTES)
+#define BATCHES_MAX       40u
+#define COMMANDS_MAX      24u
+#define LOGGED_MAX        512u
+#define BATCH_ROOM        (DISK_SEGMENT_BYTES - BLOCK_BYTES) /* a batch leaves room for a mark */
+#define STORE_ID          77u
+#define DAMAGE_BYTES      6u /* of the input that one takes */
 
-/* Where each batch was written, and what it holds. */
+static struct fuzz_desk live, twin, recovered;
+static u64 begin_op, begin_time_ms, begin_seq;
+static u8 clean[SEGMENTS_MAX_HERE][DISK_SEGMENT_BYTES];
+static _Alignas(4096) u8 filling[DISK_SEGMENT_BYTES];
+
+/* Where each batch was written, and what it knew. */
 static struct written {
-    u32 segment;
-    u32 offset;
-    u32 bytes;
+    u32 segment, offset, bytes;
+    u64 op_last;
     u64 durable_seq;
 } batches[BATCHES_MAX];
-static u32 batches_count;
-static const struct tkd_frame *frames[OPS_MAX + 1]; /* by op, in the clean copy */
 
-/* ---- The disk ---- */
+static struct writer {
+    u32 batches_count; /* = seq of the last one */
+    u32 segment, offset;
+    u32 log_at; /* in live.log: what is not in a batch yet */
+    u64 op;
+    u64 chain;
+    u64 chains[LOGGED_MAX]; /* after op begin_op + index */
+    u64 seqs[LOGGED_MAX];   /* the next event then */
+    bool full;
+} writer;
 
-i64 file_read_at(i32 fd, void *buffer, u64 bytes, u64 offset)
+int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    ASSERT((u32)fd < SEGMENTS && offset + bytes <= SEGMENT_BYTES);
-    memcpy(buffer, disk[fd] + offset, bytes);
-    return (i64)bytes;
+    (void)argc, (void)argv;
+    fuzz_desk_open(&live, true);
+    fuzz_desk_open(&twin, true);
+    fuzz_desk_open(&recovered, false);
+    begin_op = state_op(live.state);
+    begin_time_ms = state_time(live.state);
+    begin_seq = state_events(live.state)->seq_next - 1;
+    return 0;
 }
-
-void *file_buffer(u64 bytes)
-{
-    ASSERT(bytes <= sizeof window);
-    return window;
-}
-
-void file_memory_grows(void *memory, u64 bytes) { (void)memory, (void)bytes; }
-void file_buffer_free(void *buffer, u64 bytes) { (void)buffer, (void)bytes; }
-
-/* What only writing needs: the scan must not. */
-#define UNUSED(type, name, ...)                                                                              \
-    type name(__VA_ARGS__) { assert_failed(__FILE__, __LINE__, #name " of a scan"); }
-#pragma clang diagnostic ignored "-Wunused-parameter"
-UNUSED(i32, file_join, char *path, const char *directory, const char *name)
-UNUSED(i32, file_sync_directory, const char *path)
-UNUSED(i32, file_sync, i32 fd)
-UNUSED(i32, file_remove, const char *path)
-UNUSED(i32, file_rename, const char *from, const char *to)
-UNUSED(i32, file_open, const char *path, bool write, bool create, bool *direct)
-UNUSED(void, file_close, i32 fd)
-UNUSED(i64, file_bytes, i32 fd)
-UNUSED(i32, file_allocate, i32 fd, u64 bytes)
-UNUSED(i32, file_write_at, i32 fd, const void *buffer, u64 bytes, u64 offset)
-UNUSED(i32, file_names, const char *directory, file_name_fn *fn, void *owner)
 
 /* ---- A sound log ---- */
 
-struct writer {
-    u32 segment;
-    u32 offset;
-    u64 op;
-    u64 seq;
-    u64 chain;
-};
-
-static u32 entry_write(struct writer *writer, struct batch *batch, u32 body)
+static void segment_begin(void)
 {
-    static _Alignas(8) u8 bytes[TKD_FRAME_BYTES + FRAME_MAX];
-    struct tkd_frame *frame = (struct tkd_frame *)(void *)bytes;
-    u32 size = TKD_FRAME_BYTES + body;
-    struct batch_entry *entry = (struct batch_entry *)(void *)((u8 *)batch + batch->bytes);
-    *frame = (struct tkd_frame){.magic = TKD_MAGIC, .size = size, .seq = writer->op + 1};
-    memset(frame + 1, (int)writer->op, body);
-    writer->op++;
-    writer->chain = batch_entry_fill(entry, writer->chain, writer->op, writer->op * 10, frame, size);
-    batch->bytes += (u32)sizeof *entry + size;
-    batch->entries++;
-    return size;
+    char name[DISK_NAME_BYTES];
+    snprintf(name, sizeof name, "%016x.log", writer.segment + 1);
+    disk_add(name, DISK_SEGMENT_BYTES);
+    writer.offset = 0;
 }
 
-/* false: the log is full. */
-static bool batch_write(struct writer *writer, struct input *input)
+static bool room_make(u32 bytes, bool mark)
 {
-    u32 entries = input_below(input, 4), body = input_u8(input) * 8u, lag = input_below(input, 3);
-    if (body >= 1984) body = FRAME_MAX;
-    u64 bytes = batch_bytes_on_disk((u32)sizeof(struct batch) + entries * (32 + TKD_FRAME_BYTES + body));
-    if (writer->offset + bytes > SEGMENT_BYTES) {
-        writer->segment++;
-        writer->offset = 0;
-    }
-    if (writer->segment == SEGMENTS || bytes > SEGMENT_BYTES || writer->op + entries > OPS_MAX) return false;
-    struct batch *batch = (struct batch *)(void *)(clean[writer->segment] + writer->offset);
-    u64 first_op = writer->op + 1, previous = writer->chain;
-    *batch = (struct batch){.magic = BATCH_MAGIC, .format_version = LOG_FORMAT_VERSION, .store_id = STORE_ID};
-    batch->bytes = sizeof *batch;
-    for (u32 i = 0; i < entries; i++) {
-        frames[writer->op + 1] = (const struct tkd_frame *)(void *)((u8 *)batch + batch->bytes + 32);
-        entry_write(writer, batch, body);
-    }
-    batch->segment = writer->segment + 1;
-    batch->offset = writer->offset;
-    batch->seq = ++writer->seq;
-    batch->durable_seq = sat_sub(writer->seq, 1 + lag);
-    batch->previous = previous;
-    batch->first_op = first_op;
-    batch_seal(batch);
-    batches[batches_count++] =
-        (struct written){writer->segment, writer->offset, (u32)bytes, batch->durable_seq};
-    writer->offset += (u32)bytes;
+    if (writer.batches_count == BATCHES_MAX) return false;
+    if (writer.offset + bytes <= (mark ? DISK_SEGMENT_BYTES : BATCH_ROOM)) return true;
+    if (writer.segment + 1 == SEGMENTS_MAX_HERE) return false;
+    writer.segment++;
+    segment_begin();
     return true;
+}
+
+/* What was applied since the last batch, as much as fits; with nothing, a mark. */
+static void batch_write(u32 lag)
+{
+    struct batch *batch = (struct batch *)(void *)filling;
+    *batch = (struct batch){.magic = BATCH_MAGIC,
+                            .format_version = LOG_FORMAT_VERSION,
+                            .machine_version = STATE_MACHINE_VERSION,
+                            .store_id = STORE_ID,
+                            .bytes = sizeof *batch,
+                            .previous = writer.chain,
+                            .first_op = writer.op + 1};
+    u64 chain = writer.chain, op = writer.op;
+    u32 at = writer.log_at;
+    while (at < live.log_used) {
+        u64 time_ms;
+        memcpy(&time_ms, live.log + at, sizeof time_ms);
+        const struct tkd_frame *frame = (const void *)(live.log + at + sizeof time_ms);
+        if (batch->bytes + sizeof(struct batch_entry) + frame->size > BATCH_ROOM) break;
+        struct batch_entry *entry = (struct batch_entry *)(void *)(filling + batch->bytes);
+        chain = batch_entry_fill(entry, chain, ++op, time_ms, frame, frame->size);
+        writer.chains[op - begin_op] = chain;
+        batch->bytes += (u32)sizeof *entry + frame->size;
+        batch->entries++;
+        at += (u32)sizeof time_ms + frame->size;
+    }
+    u32 bytes = (u32)batch_bytes_on_disk(batch->bytes);
+    writer.full = (at == writer.log_at && at < live.log_used) || !room_make(bytes, batch->entries == 0);
+    if (writer.full) return;
+    batch->segment = writer.segment + 1;
+    batch->offset = writer.offset;
+    batch->seq = writer.batches_count + 1;
+    batch->durable_seq = sat_sub(writer.batches_count, lag);
+    batch_seal(batch);
+    memcpy(disk.files[writer.segment].data + writer.offset, batch, bytes);
+    batches[writer.batches_count++] =
+        (struct written){writer.segment, writer.offset, bytes, op, batch->durable_seq};
+    writer.offset += bytes;
+    writer.log_at = at;
+    writer.op = op;
+    writer.chain = chain;
+}
+
+static void root_write(void)
+{
+    const struct state *state = live.state;
+    u64 op = state_op(state);
+    struct store_root root = {.format_version = STORE_FORMAT_VERSION,
+                              .machine_version = STATE_MACHINE_VERSION,
+                              .store_id = STORE_ID,
+                              .op = op,
+                              .time_ms = state_time(state),
+                              .event_seq = state_events_read(state)->seq_next - 1,
+                              .log_checksum = writer.chains[op - begin_op],
+                              .virtual_clock = 1,
+                              .secret = state->config.secret};
+    disk_checkpoint(state, &root);
+}
+
+static void live_frame(u32 op, u32 records, u64 now_ms, struct input *input)
+{
+    static struct tkd_result results[TKD_RECORDS_MAX];
+    static struct fuzz_frame frame;
+    fuzz_frame_begin(&frame, op);
+    for (u32 i = 0; i < records; i++) fuzz_frame_add(&frame, tkd_op_info(op)->request, input);
+    frame_seal(&frame.head);
+    if (frame_check(&frame.head) == TKD_OK && frame.head.size < BATCH_ROOM / 2)
+        fuzz_desk_run(&live, &frame.head, now_ms, results);
+}
+
+/* One command of the desk's life, and the deadlines before it. */
+static void live_on(struct input *input)
+{
+    static const u16 ops[] = {TKD_OP_TICKET_UPDATE,   TKD_OP_TICKET_CREATE, TKD_OP_AGENT_PRESENCE,
+                              TKD_OP_CUSTOMER_UPDATE, TKD_OP_CATALOG_APPLY, TKD_OP_REGISTER};
+    u32 how = input_u8(input), records = how & 0x40 ? 8 : 1;
+    u64 now_ms = state_time(live.state) + (how & 0x80 ? input_number(input) % (1ull << 40) : 0);
+    live_frame(ops[how % ARRAY_COUNT(ops)], records, now_ms, input);
+}
+
+/* Plain commands, a batch each. */
+static void live_plainly(u32 count, u32 lag)
+{
+    struct input none = {0};
+    for (u32 i = 0; i < count && !writer.full; i++) {
+        live_frame(TKD_OP_TICKET_CREATE, 1, state_time(live.state), &none);
+        batch_write(lag);
+    }
+}
+
+/* Commands, batches, marks, and a checkpoint now and then. What is left over was applied, but never written. */
+static void life(struct input *input)
+{
+    writer = (struct writer){.op = begin_op, .chain = 5};
+    writer.chains[0] = 5;
+    segment_begin();
+    root_write();
+    for (u32 i = 0; i < COMMANDS_MAX && input_left(input) > 0 && !writer.full; i++) {
+        u32 what = input_u8(input), lag = what >> 3 & 3;
+        if (state_op(live.state) - begin_op >= LOGGED_MAX - 64) return;
+        if (what >= 0xe0)
+            live_plainly(what & 31, 0);
+        else
+            live_on(input);
+        if (what & 4) batch_write(lag);
+        if ((what & 0x60) != 0x60) continue;
+        while (!writer.full && writer.log_at < live.log_used) batch_write(0);
+        if (what & 1 && !writer.full) root_write();
+    }
 }
 
 /* ---- What happens to it ---- */
 
-/* Changes a member of a batch's header and makes the checksum fit. */
+static u32 segments(void) { return writer.segment + 1; }
+
+/* Changes a member of a batch's header, or of an entry's, and makes the checksum fit. */
 static void forge(struct input *input)
 {
     static const struct {
         u8 offset, bytes;
-    } members[] = {{8, 8},  {16, 4}, {20, 4}, {24, 8}, {32, 8}, {40, 8},
-                   {48, 8}, {56, 8}, {64, 8}, {72, 8}, {80, 4}, {84, 4}};
-    const struct written *which = &batches[input_below(input, batches_count)];
-    struct batch *batch = (struct batch *)(void *)(disk[which->segment] + which->offset);
-    u32 member = input_below(input, ARRAY_COUNT(members) + 2);
-    u64 value = input_number(input);
-    if (member < ARRAY_COUNT(members))
-        memcpy((u8 *)batch + members[member].offset, &value, members[member].bytes);
-    else
-        ((u8 *)batch)[sizeof *batch + value % (which->bytes - sizeof *batch)] ^= 1;
-    u64 room = SEGMENT_BYTES - which->offset;
-    if (batch->bytes < sizeof *batch || batch->bytes % 8 != 0 || batch_bytes_on_disk(batch->bytes) > room)
-        return;
+    } members[] = {{8, 8},  {16, 4}, {20, 4}, {24, 8}, {32, 8},  {40, 8},  {48, 8},
+                   {56, 8}, {64, 8}, {72, 8}, {80, 4}, {84, 4},  {136, 8}, {152, 4}};
+    if (writer.batches_count == 0) return;
+    const struct written *which = &batches[input_below(input, writer.batches_count)];
+    struct batch *batch = (struct batch *)(void *)(disk.files[which->segment].data + which->offset);
+    u32 member = input_below(input, ARRAY_COUNT(members));
+    u64 value = input_number(input), was = 0;
+    memcpy(&was, (u8 *)batch + members[member].offset, members[member].bytes);
+    if (input_u8(input) & 1) value += was;
+    memcpy((u8 *)batch + members[member].offset, &value, members[member].bytes);
+    u64 room = DISK_SEGMENT_BYTES - which->offset;
+    if (batch->bytes < sizeof *batch || batch->bytes % 8 != 0 || batch_bytes_on_disk(batch->bytes) > room) return;
     batch_seal(batch);
 }
 
 /* Returns whether a checksum was made to fit. */
 static bool damage(struct input *input)
 {
-    u32 what = input_u8(input) % 8, segment = input_below(input, SEGMENTS),
-        block = input_below(input, BLOCKS);
-    u8 *at = disk[segment] + block * BLOCK_BYTES;
+    u32 what = input_u8(input) % 11;
+    u32 block = input_below(input, SEGMENT_BLOCKS);
+    struct disk_file *file = &disk.files[input_below(input, segments())];
+    u8 *at = file->data + block * BLOCK_BYTES;
     if (what < 3)
         at[input_number(input) % BLOCK_BYTES] ^= (u8)(1 + input_below(input, 255));
     else if (what == 3)
         memset(at, 0, BLOCK_BYTES);
     else if (what == 4)
-        memcpy(at, clean[input_below(input, SEGMENTS)] + input_below(input, BLOCKS) * BLOCK_BYTES,
+        memcpy(at, clean[input_below(input, segments())] + input_below(input, SEGMENT_BLOCKS) * BLOCK_BYTES,
                BLOCK_BYTES);
     else if (what == 5)
-        memset(at, 0, SEGMENT_BYTES - block * BLOCK_BYTES);
+        memset(at, 0, DISK_SEGMENT_BYTES - block * BLOCK_BYTES);
+    else if (what == 6)
+        file->name[0] = 0;
+    else if (what == 7)
+        file->bytes = block * BLOCK_BYTES + input_below(input, 2);
     else
         forge(input);
-    return what > 5;
+    return what > 7;
 }
 
 /* ---- Judgement ---- */
 
-struct judge {
-    u64 op_last;
-    bool forged;
-};
-
-static i32 take(void *owner, const struct wal_entry *entry)
+static bool whole(const struct written *batch)
 {
-    struct judge *judge = owner;
-    ASSERT(entry->op == judge->op_last + 1);
-    judge->op_last = entry->op;
-    if (judge->forged) return 0;
-    ASSERT(entry->op <= OPS_MAX && frames[entry->op] != NULL && entry->time_ms == entry->op * 10);
-    ASSERT(memcmp(entry->frame, frames[entry->op], entry->frame->size) == 0);
-    return 0;
+    const struct disk_file *file = &disk.files[batch->segment];
+    return file->name[0] != 0 && batch->offset + batch->bytes <= file->bytes &&
+           memcmp(file->data + batch->offset, clean[batch->segment] + batch->offset, batch->bytes) == 0;
 }
 
-/* The highest batch that one which is whole knew to be durable. */
-static u64 durable_seq(void)
+/* The last command that the store, or a batch that is whole, says to be durable. */
+static u64 durable_op(void)
 {
     u64 seq = 0;
-    for (u32 i = 0; i < batches_count; i++) {
-        const struct written *batch = &batches[i];
-        bool whole = memcmp(disk[batch->segment] + batch->offset, clean[batch->segment] + batch->offset,
-                            batch->bytes) == 0;
-        if (whole) seq = max_u64(seq, batch->durable_seq);
-    }
-    return seq;
+    for (u32 i = 0; i < writer.batches_count; i++)
+        if (whole(&batches[i])) seq = max_u64(seq, batches[i].durable_seq);
+    return max_u64(disk.root.op, seq == 0 ? 0 : batches[seq - 1].op_last);
+}
+
+static void failed(void *owner, const char *what)
+{
+    (void)owner, (void)what;
+    ASSERT(!"nothing fails here");
+}
+
+static i32 recover(struct recovery *recovery, char *error, u32 error_bytes)
+{
+    static u8 io[8];
+    struct recovery_config config = {.data = "data",
+                                     .state = live.state->config,
+                                     .wal = {.segment_bytes = DISK_SEGMENT_BYTES,
+                                             .batch_bytes = DISK_SEGMENT_BYTES - 2 * BLOCK_BYTES,
+                                             .durability = WAL_SYNC,
+                                             .failed = failed}};
+    return recovery_open(recovery, &config, (struct io *)(void *)io, error, error_bytes);
+}
+
+/* The first commands of its life alone give the same desk. */
+static void same_as_replay(const struct recovery *recovery)
+{
+    u64 op = state_op(recovery->state);
+    fuzz_desk_reset(&twin);
+    ASSERT(op <= writer.op || op == disk.root.op);
+    fuzz_desk_replay(&twin, &live, op);
+    ASSERT(state_op(twin.state) == op);
+    ASSERT(state_digest(twin.state, true) == state_digest(recovery->state, true));
+}
+
+/* One more command, durable. */
+static void write_on(const struct recovery *recovery)
+{
+    static struct tkd_result results[8];
+    struct tkd_frame frame = {.magic = TKD_MAGIC, .op = TKD_OP_PULSE, .size = TKD_FRAME_BYTES};
+    const void *reply;
+    u32 reply_bytes;
+    struct state *state = recovery->state;
+    event_stored(state_events(state), state_events(state)->seq_next - 1);
+    ASSERT(state_admit(state, &frame, &reply, &reply_bytes) == TKD_OK);
+    struct command command = {.op = state_op(state) + 1, .time_ms = state_time(state), .frame = &frame};
+    while (!wal_room(recovery->wal, frame.size)) io_run(NULL, true);
+    wal_append(recovery->wal, command.op, command.time_ms, &frame);
+    state_apply(state, &command, results);
+    wal_submit(recovery->wal);
+    while (wal_durable_op(recovery->wal) < command.op) io_run(NULL, true);
+}
+
+static void judge(struct recovery *recovery, bool forged)
+{
+    char error[1024];
+    state_validate(recovery->state);
+    if (!forged) same_as_replay(recovery);
+    write_on(recovery);
+    u64 op = state_op(recovery->state), digest = state_digest(recovery->state, true);
+    recovery_close(recovery);
+    ASSERT(recover(recovery, error, sizeof error) == 0);
+    ASSERT(state_op(recovery->state) == op && state_digest(recovery->state, true) == digest);
+    recovery_close(recovery);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
 {
     struct input input = input_of(data, bytes);
-    struct writer writer = {.chain = 5};
-    u32 how = input_u8(&input), damages = how & 7, count = 1 + input_below(&input, BATCHES_MAX);
-    memset(clean, 0, sizeof clean);
-    memset(frames, 0, sizeof frames);
-    for (batches_count = 0; count > 0 && batches_count < BATCHES_MAX && batch_write(&writer, &input);
-         count--) {
+    u32 how = input_u8(&input), damages = how & 7;
+    bool forged = false;
+    char error[1024] = "";
+    struct recovery recovery;
+    u32 harm_bytes = damages * DAMAGE_BYTES;
+    const u8 *harm = input_take(&input, &harm_bytes);
+    fuzz_desk_reset(&live);
+    disk_clear(&recovered);
+    life(&input);
+    for (u32 i = 0; i < segments(); i++) memcpy(clean[i], disk.files[i].data, DISK_SEGMENT_BYTES);
+    for (u32 i = 0; i < damages; i++) {
+        struct input one = input_of(harm + min_u32(i * DAMAGE_BYTES, harm_bytes),
+                                    (size_t)min_u64(DAMAGE_BYTES, sat_sub(harm_bytes, i * DAMAGE_BYTES)));
+        forged |= damage(&one);
     }
-    if (batches_count == 0) return 0;
-    memcpy(disk, clean, sizeof disk);
-    struct judge judge = {.op_last = how & 8 ? input_below(&input, 8) : 0};
-    for (u32 i = 0; i < damages; i++) judge.forged |= damage(&input);
-
-    struct segment items[SEGMENTS];
-    for (u32 i = 0; i < SEGMENTS; i++)
-        items[i] = (struct segment){.number = i + 1, .fd = (i32)i, .bytes_max = SEGMENT_BYTES};
-    struct segments segments = {.items = items, .count = SEGMENTS, .capacity = SEGMENTS};
-    u64 after_op = judge.op_last;
-    struct scan scan = {.store_id = STORE_ID,
-                        .after_op = after_op,
-                        .after_checksum = 5,
-                        .any_checksum = after_op != 0,
-                        .fn = take,
-                        .owner = &judge,
-                        .segments = &segments};
-    char error[1024];
-    i32 result = scan_run(&scan, error, sizeof error);
-    ASSERT(result < 0 ? error[0] != 0 : scan.op_last >= judge.op_last);
-    if (result == 0 && !judge.forged && scan.found) ASSERT(scan.seq >= durable_seq());
-    if (damages == 0 && after_op <= writer.op)
-        ASSERT(result == 0 && scan.op_last == writer.op && scan.seq == writer.seq);
+    u64 durable = durable_op();
+    i32 result = recover(&recovery, error, sizeof error);
+    if (result < 0) {
+        ASSERT(damages > 0 && strstr(error, "remedy") != NULL);
+        ASSERT(strstr(error, "segment") != NULL || strstr(error, "the log ") != NULL);
+        return 0;
+    }
+    u64 op = state_op(recovery.state);
+    ASSERT(forged || op >= durable);
+    ASSERT(damages > 0 || op == max_u64(writer.op, disk.root.op));
+    judge(&recovery, forged);
     return 0;
 }

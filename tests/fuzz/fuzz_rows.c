@@ -44,7 +44,7 @@ static void load_chunks(void)
     }
 }
 
-/* The loaded desk is used: commands and time. */
+/* The loaded desk is used: commands, time and queries. What its rows say of events is looked up where they are. */
 static void go_on(struct input *input)
 {
     static const u16 ops[] = {TKD_OP_TICKET_UPDATE, TKD_OP_TICKET_CREATE,   TKD_OP_AGENT_PRESENCE,
@@ -52,6 +52,7 @@ static void go_on(struct input *input)
     static struct fuzz_frame frame;
     u64 now_ms = state_time(desk.state);
     for (u32 i = 0; i < 8; i++) {
+        fuzz_desk_query(&desk, source.state, input, now_ms);
         u32 op = ops[input_below(input, ARRAY_COUNT(ops))];
         fuzz_frame_begin(&frame, op);
         fuzz_frame_add(&frame, tkd_op_info(op)->request, input);
