@@ -89,6 +89,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/packages-build.mk
 	@mkdir -p $(@D)
 	$(COMPILE)
 
+# Comparing columns is worth unrolled loops.
+$(BUILD)/obj/engine/core/columns.o: ENGINE_CFLAGS := -O3
+
 $(BUILD)/pic/%.o: %.c $(BUILD)/packages-build.mk
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC

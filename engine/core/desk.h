@@ -6,6 +6,7 @@
 #include "base/bitset.h"
 #include "base/hash.h"
 #include "core/catalog.h"
+#include "core/columns.h"
 #include "core/customer.h"
 #include "core/event.h"
 #include "core/frame.h"
@@ -98,6 +99,7 @@ struct state {
     /* Derived. */
     u32 *directory;   /* ticket sequence -> row */
     u64 directory_max;
+    struct columns columns; /* by sequence, too */
     u32 *key_rows;    /* by ticket row: its key's row */
     struct index names;      /* catalog: hash of kind and name -> kind << 16 | id */
     struct index tags;

@@ -1,7 +1,9 @@
 /* Queries: reading the desk. Bounded work each; what does not fit a page goes on from a cursor. */
 #include "core/desk.h"
 
-#define LIST_STEPS_MAX 20000u
+#define LIST_WORK_MAX LIMIT(131072u, 3u) /* groups of columns; a row that is looked at counts like some of them */
+#define LIST_ROW_WORK 20u
+#define LIST_AHEAD 16u /* rows fetched before they are looked at */
 #define REPORT_STEPS_MAX 50000u
 #define ROWS_MAX 1000u
 #define TOP 10u
@@ -219,41 +221,71 @@ static void query_ticket_get(struct page *page, const void *record)
     else if (page->status == TKD_OK) page->status = TKD_NOT_FOUND;
 }
 
-static bool list_matches(const struct state *state, const struct tkd_ticket_list *filter, u32 tag, u32 row)
+static bool list_matches(const struct state *state, const struct tkd_ticket_list *list, u32 tag, u32 row)
 {
     const struct ticket *ticket = ticket_row(state, row);
-    u32 agent = ticket->task == 0 ? ticket->agent : task_row(state, ticket->task)->agent;
-    if (filter->states != 0 && !(filter->states >> ticket->state & 1)) return false;
-    if (filter->queue != 0 && filter->queue != ticket->queue) return false;
-    if (filter->category != 0 && filter->category != ticket->category) return false;
-    if (filter->channel != 0 && filter->channel != ticket->channel) return false;
-    if (filter->priority != 0 && filter->priority != ticket->priority) return false;
-    if (filter->customer != 0 && filter->customer != ticket->customer) return false;
-    if (filter->agent != 0 && filter->agent != agent) return false;
-    if (filter->unassigned && (agent != 0 || ticket->task == 0)) return false;
-    if (filter->breached && ticket->card_first_reply != TKD_CARD_RED && ticket->card_resolution != TKD_CARD_RED)
+    if (list->states != 0 && !(list->states >> ticket->state & 1)) return false;
+    if (list->queue != 0 && list->queue != ticket->queue) return false;
+    if (list->category != 0 && list->category != ticket->category) return false;
+    if (list->channel != 0 && list->channel != ticket->channel) return false;
+    if (list->priority != 0 && list->priority != ticket->priority) return false;
+    if (list->customer != 0 && list->customer != ticket->customer) return false;
+    if (list->breached && ticket->card_first_reply != TKD_CARD_RED && ticket->card_resolution != TKD_CARD_RED)
         return false;
+    if (list->agent != 0 || list->unassigned) {
+        u32 agent = ticket->task == 0 ? ticket->agent : task_row(state, ticket->task)->agent;
+        if (list->agent != 0 && list->agent != agent) return false;
+        if (list->unassigned && (agent != 0 || ticket->task == 0)) return false;
+    }
     return tag == 0 || tag_on(state, ticket, tag);
+}
+
+static bool list_room(const struct page *page, u32 limit)
+{
+    return page->count < limit && page_room(page) >= TICKET_PAGE_ROOM;
+}
+
+/* The next tickets that may match, on their way into the cache. Fewer than LIST_AHEAD: there are no more, or the page
+ * has cost enough. */
+static u32 list_ahead(const struct state *state, struct search *search, u64 *ids, u32 *work)
+{
+    u32 count = 0;
+    for (u64 id; count < LIST_AHEAD && (id = search_next(search, work)) != 0; ids[count++] = id) {
+        __builtin_prefetch(&state->directory[id]);
+        *work -= min_u32(*work, LIST_ROW_WORK);
+    }
+    for (u32 i = 0; i < count; i++) {
+        const struct ticket *ticket = ticket_row(state, state->directory[ids[i]]);
+        __builtin_prefetch(ticket);
+        __builtin_prefetch(&ticket->state);
+    }
+    return count;
 }
 
 static void query_ticket_list(struct page *page, const void *record)
 {
-    struct tkd_ticket_list filter;
-    record_head(record, &filter, sizeof filter);
+    struct tkd_ticket_list list;
+    record_head(record, &list, sizeof list);
     u32 tag = 0;
-    if (filter.tag_bytes != 0) {
-        tag = tag_find(page->state, record_texts(record), filter.tag_bytes);
+    if (list.tag_bytes != 0) {
+        tag = tag_find(page->state, record_texts(record), list.tag_bytes);
         if (tag == 0) return;
     }
-    u32 limit = filter.limit == 0 ? 100 : min_u32(filter.limit, ROWS_MAX);
-    u64 last = desk_row(page->state)->tickets;
-    u64 id = filter.cursor == 0 ? last : min_u64(filter.cursor, last);
-    for (u32 steps = 0; id > 0; id--, steps++) {
-        if (page->count >= limit || steps >= LIST_STEPS_MAX || page_room(page) < TICKET_PAGE_ROOM) break;
-        u32 row = page->state->directory[id];
-        if (row != 0 && list_matches(page->state, &filter, tag, row)) page_add_ticket(page, row);
-    }
-    page->cursor = id;
+    u32 limit = list.limit == 0 ? 100 : min_u32(list.limit, ROWS_MAX);
+    u64 last = desk_row(page->state)->tickets, ids[LIST_AHEAD];
+    struct search search;
+    search_begin(&search, &page->state->columns, &list, tag, list.cursor == 0 ? last : min_u64(list.cursor, last));
+    page->cursor = search.below;
+    u32 work = LIST_WORK_MAX, count;
+    do {
+        count = list_ahead(page->state, &search, ids, &work);
+        for (u32 i = 0; i < count && list_room(page, limit); i++) {
+            u32 row = page->state->directory[ids[i]];
+            if (list_matches(page->state, &list, tag, row)) page_add_ticket(page, row);
+            page->cursor = ids[i] - 1;
+        }
+    } while (count == LIST_AHEAD && list_room(page, limit));
+    if (list_room(page, limit)) page->cursor = search.below;
 }
 
 /* The line of a queue: lanes are merged in the order of their tasks. */

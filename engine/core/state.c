@@ -121,6 +121,10 @@ static void layout_derived(struct layout *layout, struct state *state, const str
     u64 tickets = plan_rows(config, TABLE_TICKET), tasks = plan_rows(config, TABLE_TASK);
     state->directory_max = directory_rows(config) - 1;
     state->directory = layout_take(layout, (state->directory_max + 1) * sizeof(u32));
+    for (u32 i = 0; i < COLUMNS; i++)
+        state->columns.bytes[i] = layout_take(layout, state->directory_max + 1);
+    state->columns.blocks =
+        layout_take(layout, columns_blocks(state->directory_max) * sizeof(struct column_block));
     state->key_rows = layout_take(layout, (tickets + 1) * sizeof(u32));
     layout_index(layout, &state->names,
                  SKILLS_MAX + CHANNELS_MAX + TIERS_MAX + CATEGORIES_MAX + QUEUES_MAX + AGENTS_MAX + POLICIES_MAX);
@@ -429,6 +433,7 @@ void state_validate(const struct state *state)
     ASSERT(state->keys.count == state->tables[TABLE_KEY].rows_live);
     ASSERT(state->identities.count == state->tables[TABLE_IDENTITY].rows_live);
     ASSERT(state->stats.count == state->tables[TABLE_STATS].rows_live);
+    columns_validate(state);
     line_validate(state);
     wheel_validate(&state->wheel, task_timer(state, state->tables[TABLE_TASK].row_last) + 1);
 }
@@ -440,7 +445,7 @@ u64 state_memory_bytes(const struct state *state)
     u64 bytes = min_u64(state->events.head, state->events.ring_bytes);
     for (u32 i = 1; i < TABLES; i++)
         bytes += (u64)state->tables[i].row_last * state->tables[i].row_bytes;
-    bytes += state->tables[TABLE_TICKET].row_last * (2 * sizeof(u32) + sizeof(struct wheel_node));
+    bytes += state->tables[TABLE_TICKET].row_last * (2 * sizeof(u32) + COLUMNS + sizeof(struct wheel_node));
     bytes += state->tables[TABLE_TASK].row_last * (sizeof(struct line_node) + sizeof(struct wheel_node));
     bytes += index_touched_bytes(&state->keys) + index_touched_bytes(&state->identities) +
              index_touched_bytes(&state->stats);

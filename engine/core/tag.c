@@ -64,6 +64,7 @@ enum tkd_status tag_add(struct state *state, u32 row, const char *name, u32 byte
     u32 at = table_take(&state->tables[TABLE_LABEL]);
     *label_edit(state, at) = (struct label){.ticket = row, .tag = tag, .next = ticket->labels};
     ticket->labels = at;
+    columns_tag(state, row);
     return TKD_OK;
 }
 
@@ -80,6 +81,7 @@ bool tag_remove(struct state *state, u32 row, const char *name, u32 bytes)
     if (before == 0) ticket_edit(state, row)->labels = next;
     else label_edit(state, before)->next = next;
     table_give(&state->tables[TABLE_LABEL], at);
+    columns_tag(state, row);
     return true;
 }
 

@@ -48,6 +48,7 @@ struct place {
     u32 priority;
     u32 station;
     bool active;
+    u64 columns;
 };
 
 /* One update while it is being applied. */
@@ -101,7 +102,7 @@ u32 ticket_find_key(const struct state *state, u32 channel, const char *receiver
 
 static struct place place_of(const struct state *state, const struct ticket *ticket)
 {
-    struct place place = {.task = ticket->task};
+    struct place place = {.task = ticket->task, .columns = columns_of(state, ticket)};
     if (ticket->task == 0) return place;
     const struct task *task = task_row(state, ticket->task);
     place.queue = task->queue;
@@ -134,6 +135,7 @@ static bool place_waits(const struct place *place) { return place->task != 0 && 
 static void ticket_settle(struct state *state, u32 row, const struct place *before, u32 released_by)
 {
     struct place after = place_of(state, ticket_row(state, row));
+    columns_change(&state->columns, ticket_row(state, row)->id, before->columns, after.columns);
     bool routes = !(ticket_row(state, row)->flags & TICKET_NO_ROUTING);
     bool moved = before->station != after.station ||
                  (routes && (before->priority != after.priority || before->skill_set != after.skill_set));
@@ -161,12 +163,15 @@ void ticket_assign(struct state *state, u32 row, u32 agent)
     task_give(state, row, agent, true);
     ticket_edit(state, row)->version++;
     struct place after = place_of(state, ticket_row(state, row));
+    columns_change(&state->columns, ticket_row(state, row)->id, before.columns, after.columns);
     place_count(state, &after, 1);
 }
 
 void ticket_loaded(struct state *state, u32 row)
 {
     struct place place = place_of(state, ticket_row(state, row));
+    columns_change(&state->columns, ticket_row(state, row)->id, 0, place.columns);
+    columns_tag(state, row);
     place_count(state, &place, 1);
     if (place_waits(&place) && !(ticket_row(state, row)->flags & TICKET_NO_ROUTING)) line_push(state, place.task);
 }
@@ -670,6 +675,7 @@ void ticket_archive(struct state *state, u32 row)
         state->key_rows[row] = 0;
     }
     state->directory[ticket->id] = 0;
+    columns_clear(&state->columns, ticket->id);
     desk_edit(state)->archived++;
     table_give(&state->tables[TABLE_TICKET], row);
 }

@@ -47,15 +47,23 @@ static i32 archived(void *owner, u64 id, u64 *event_seq)
     return ticket->archived_event == 0 ? -1 : 0;
 }
 
-static void ask(struct question *question, u32 op, const void *head, u32 head_bytes, u32 kind)
+static void ask_text(struct question *question, u32 op, const void *head, u32 head_bytes, u32 kind,
+                     struct naive_text text)
 {
     struct event_source source = {.read = remembered, .archived = archived, .owner = (void *)question->desk};
     struct tkd_prefix *prefix = (struct tkd_prefix *)question->request;
+    u32 bytes = (u32)round_up(head_bytes + text.bytes, 8);
     memcpy(question->request, head, head_bytes);
-    *prefix = (struct tkd_prefix){.size = head_bytes, .head = (u16)head_bytes, .kind = (u16)kind};
+    if (text.bytes != 0) memcpy((u8 *)question->request + head_bytes, text.at, text.bytes);
+    *prefix = (struct tkd_prefix){.size = bytes, .head = (u16)head_bytes, .kind = (u16)kind};
     state_query(question->state, op, question->request, state_time(question->state), &source, question->rows,
                 sizeof question->rows, &question->rows_count, &question->cursor, &question->status);
     question->next = question->rows;
+}
+
+static void ask(struct question *question, u32 op, const void *head, u32 head_bytes, u32 kind)
+{
+    ask_text(question, op, head, head_bytes, kind, (struct naive_text){.bytes = 0});
 }
 
 /* The next row of the answer is this one? The head's size and the texts behind it are filled in here. */
@@ -228,6 +236,76 @@ static bool same_lines(struct question *question)
     const struct naive_entries *queues = &question->desk->catalog.kinds[TKD_KIND_QUEUE];
     for (u32 i = 0; i < queues->count; i++)
         if (!same_line(question, queues->at[i]->head.id)) return false;
+    return true;
+}
+
+/* ---- Lists ---- */
+
+#define LISTS 12u
+
+static bool listed(const struct tkd_ticket_list *list, struct naive_text tag, const struct naive_ticket *ticket)
+{
+    u32 agent = ticket->open ? ticket->holder : ticket->agent;
+    bool tagged = tag.bytes == 0;
+    for (u32 i = 0; i < ticket->tags_count; i++)
+        tagged = tagged || naive_same(ticket->tags[i], tag.at, tag.bytes);
+    return ticket->row != 0 && tagged && (list->customer == 0 || list->customer == ticket->customer) &&
+           (list->agent == 0 || list->agent == agent) && (list->queue == 0 || list->queue == ticket->queue) &&
+           (list->states == 0 || list->states >> ticket->state & 1) &&
+           (list->category == 0 || list->category == ticket->category) &&
+           (list->channel == 0 || list->channel == ticket->channel) &&
+           (list->priority == 0 || list->priority == ticket->priority) &&
+           (!list->unassigned || (ticket->open && agent == 0)) &&
+           (!list->breached || ticket->first_reply.card == TKD_CARD_RED || ticket->resolution.card == TKD_CARD_RED);
+}
+
+/* Newest first, each page going on where the last one ended. */
+static bool same_list(struct question *question, struct tkd_ticket_list *list, struct naive_text tag)
+{
+    const struct naive_ticket *const *tickets = question->desk->tickets.at;
+    u64 id = question->desk->tickets.count;
+    list->tag_bytes = tag.bytes;
+    do {
+        ask_text(question, TKD_OP_TICKET_LIST, list, sizeof *list, 0, tag);
+        if (question->rows_count > list->limit) return differ(question->difference, "a page of a list too long");
+        while (question->rows_count != 0) {
+            while (id != 0 && !listed(list, tag, tickets[id - 1])) id--;
+            if (id == 0) return differ(question->difference, "a list with a ticket too many");
+            if (!same_ticket_row(question, tickets[--id])) return false;
+        }
+        for (; id > question->cursor; id--)
+            if (listed(list, tag, tickets[id - 1])) return differ(question->difference, "a list lacks %llu", LLU(id));
+        if (question->cursor != id) return differ(question->difference, "a list goes back to %llu", LLU(id));
+        list->cursor = id;
+    } while (id != 0);
+    return true;
+}
+
+/* Filters that at least one ticket of the past or present may meet, and such that none does; by the desk's op, so that
+ * they are the same when the same desk is looked at again. */
+static bool same_lists(struct question *question)
+{
+    const struct naive *desk = question->desk;
+    for (u32 i = 0; i < LISTS && desk->tickets.count != 0; i++) {
+        u64 drawn = (desk->op * LISTS + i + 1) * 0x9e3779b97f4a7c15u;
+        drawn = (drawn ^ drawn >> 31) * 0xbf58476d1ce4e5b9u;
+        const struct naive_ticket *like = ((const struct naive_ticket **)desk->tickets.at)[drawn % desk->tickets.count];
+        struct naive_text tag = {.bytes = 0};
+        struct tkd_ticket_list list = {.limit = 1 + (drawn >> 30 & 7)};
+        drawn >>= 33;
+        if (drawn & 1) list.queue = like->queue;
+        if (drawn & 2) list.states = (u16)(1u << like->state | (drawn & 4 ? 1u << TKD_STATE_OPEN : 0));
+        if (drawn & 8) list.agent = like->open ? like->holder : like->agent;
+        if (drawn & 16) list.channel = like->channel;
+        if (drawn & 32) list.priority = like->priority;
+        if (drawn & 64 && drawn & 128) list.category = like->category;
+        if (drawn & 256 && drawn & 512) list.customer = like->customer;
+        if (drawn & 1024 && like->tags_count != 0) tag = like->tags[drawn % like->tags_count];
+        list.unassigned = (drawn >> 11 & 7) == 0;
+        list.breached = (drawn >> 14 & 7) == 0;
+        if ((drawn >> 17 & 7) == 0) list.priority = TKD_PRIORITY_URGENT;
+        if (!same_list(question, &list, tag)) return false;
+    }
     return true;
 }
 
@@ -588,7 +666,7 @@ bool naive_same_step(const struct naive *desk, const struct state *state, const 
 bool naive_same_desk(const struct naive *desk, const struct state *state, struct naive_difference *difference)
 {
     struct question *question = question_of(desk, state, difference);
-    return same_tickets(question) && same_gauges(question) && same_lines(question) &&
+    return same_tickets(question) && same_gauges(question) && same_lines(question) && same_lists(question) &&
            same_customers(question) && same_sessions(question) && same_reports(question) && same_catalog(question) &&
            same_summary(question);
 }
