@@ -8,6 +8,7 @@
 #include "bench/server.h"
 #include "bench/workload.h"
 #include "core/state.h"
+#include "port/file.h"
 
 #define START_MS     1700000000000ull
 #define HOUR_MS      3600000ull
@@ -99,6 +100,7 @@ static struct state *state_made(void)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) die("no memory");
     struct state *state = state_create(&config, memory);
+    state_pieces(state, file_memory_grows);
     if (!state_loaded(state, 0, START_MS, 0, error, sizeof(error))) die("%s", error);
     return state;
 }

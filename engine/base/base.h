@@ -28,6 +28,11 @@ _Noreturn void assert_failed(const char *file, int line, const char *what);
 #define LIMIT(normal, small) (normal)
 #endif
 
+/* What will be read, or changed, soon. Macros: gcc takes a function that only prefetches for one without effect, and
+ * drops the call. */
+#define prefetch(address)      __builtin_prefetch(address)
+#define prefetch_edit(address) __builtin_prefetch(address, 1)
+
 #define ARRAY_COUNT(array) ((u32)(sizeof(array) / sizeof((array)[0])))
 
 static inline u64 min_u64(u64 a, u64 b) { return a < b ? a : b; }

@@ -18,6 +18,13 @@ void frame_seal(struct tkd_frame *frame);
 
 /* Reads a record's fixed head, zero-extended when the client knows fewer members. */
 void record_head(const void *record, void *head, u32 head_bytes);
+/* The same without copying a head that is long enough already. */
+static inline const void *record_view(const struct tkd_prefix *record, void *extended, u32 head_bytes)
+{
+    if (record->head >= head_bytes) return record;
+    record_head(record, extended, head_bytes);
+    return extended;
+}
 /* The first record behind a header, and the one behind a record. */
 static inline const struct tkd_prefix *frame_first(const struct tkd_frame *frame)
 {

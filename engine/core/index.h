@@ -36,10 +36,7 @@ static inline u64 index_home(const struct index *index, u64 hash)
     return before < index->grow_at ? before : hash >> 32 >> (32 - index->bits);
 }
 
-static inline void index_prefetch(const struct index *index, u64 hash)
-{
-    __builtin_prefetch(&index->slots[index_home(index, hash)]);
-}
+#define index_prefetch(index, hash) prefetch(&(index)->slots[index_home(index, hash)])
 
 /* Candidates for a hash, one after another: `for (u64 at = index_seek(i, h); (row = index_candidate(i, h, &at));)` */
 static inline u64 index_seek(const struct index *index, u64 hash) { return index_home(index, hash); }

@@ -6,7 +6,7 @@
 #define EVENT_BYTES_PER_RECORD 1024u /* what one record may raise, besides its texts twice */
 #define EVENT_BYTES_PULSE (PULSE_TIMERS_MAX * 4352u) /* cards, or a row that is archived with all its tags */
 _Static_assert(SWEEP_ROWS_MAX <= PULSE_TIMERS_MAX, "a swept row raises no more than a timer");
-#define AHEAD 8u /* records prepared before they are applied */
+#define AHEAD 16u /* records prepared before they are applied, and fetched half of that before */
 #define ADDRESS_SPACE_LARGE ((u64)1 << 30)
 
 /* Bytes of budget that one row of each table stands for; 0: a fixed number of rows. */
@@ -275,6 +275,7 @@ static void apply_records(struct state *state, const struct tkd_frame *frame, st
         for (; frame->op == TKD_OP_TICKET_CREATE && prepared_count < min_u32(i + AHEAD, frame->count);
              ahead = record_next(ahead))
             ticket_prepare(state, ahead, &prepared[prepared_count++ % AHEAD]);
+        if (i + AHEAD / 2 < prepared_count) ticket_prefetch(state, &prepared[(i + AHEAD / 2) % AHEAD]);
         state->prepared = &prepared[i % AHEAD];
         results[i] = (struct tkd_result){.status = TKD_OK};
         MARK_IF(stopped, "record not run behind a refused one");

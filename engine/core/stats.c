@@ -73,19 +73,17 @@ static inline void rows_add(struct state *state, struct stats_rows *rows, u32 di
     rows->counters[rows->count++] = stats_edit(state, current->row)->counters;
 }
 
-struct stats_rows stats_rows(struct state *state, const struct ticket *ticket)
+void stats_rows(struct state *state, const struct ticket *ticket, struct stats_rows *rows)
 {
-    struct stats_rows rows;
     u32 hour = (u32)(state->now_ms / HOUR_MS);
-    rows.count = 0;
-    rows_add(state, &rows, TKD_DIMENSION_DESK, hour, 1);
-    rows_add(state, &rows, TKD_DIMENSION_QUEUE, hour, ticket->queue);
-    rows_add(state, &rows, TKD_DIMENSION_AGENT, hour, ticket->agent);
-    rows_add(state, &rows, TKD_DIMENSION_CHANNEL, hour, ticket->channel);
-    rows_add(state, &rows, TKD_DIMENSION_CATEGORY, hour, ticket->category);
-    rows_add(state, &rows, TKD_DIMENSION_PRIORITY, hour, ticket->priority);
-    rows_add(state, &rows, TKD_DIMENSION_TIER, hour, customer_row(state, ticket->customer)->tier);
-    return rows;
+    rows->count = 0;
+    rows_add(state, rows, TKD_DIMENSION_DESK, hour, 1);
+    rows_add(state, rows, TKD_DIMENSION_QUEUE, hour, ticket->queue);
+    rows_add(state, rows, TKD_DIMENSION_AGENT, hour, ticket->agent);
+    rows_add(state, rows, TKD_DIMENSION_CHANNEL, hour, ticket->channel);
+    rows_add(state, rows, TKD_DIMENSION_CATEGORY, hour, ticket->category);
+    rows_add(state, rows, TKD_DIMENSION_PRIORITY, hour, ticket->priority);
+    rows_add(state, rows, TKD_DIMENSION_TIER, hour, customer_row(state, ticket->customer)->tier);
 }
 
 void stats_add(const struct stats_rows *rows, enum stats_counter counter, u64 amount)
@@ -97,7 +95,8 @@ void stats_add(const struct stats_rows *rows, enum stats_counter counter, u64 am
 void stats_count(struct state *state, const struct ticket *ticket, enum stats_counter counter, u64 amount)
 {
     if (amount == 0) return;
-    struct stats_rows rows = stats_rows(state, ticket);
+    struct stats_rows rows;
+    stats_rows(state, ticket, &rows);
     stats_add(&rows, counter, amount);
 }
 

@@ -35,7 +35,7 @@ struct stats_rows {
     u64 *counters[STATS_DIMENSIONS];
     u32 count;
 };
-struct stats_rows stats_rows(struct state *state, const struct ticket *ticket);
+void stats_rows(struct state *state, const struct ticket *ticket, struct stats_rows *rows);
 void stats_add(const struct stats_rows *rows, enum stats_counter counter, u64 amount);
 /* Both in one, for a single counter. */
 void stats_count(struct state *state, const struct ticket *ticket, enum stats_counter counter, u64 amount);

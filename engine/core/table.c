@@ -1,6 +1,5 @@
 #include "core/table.h"
 
-#include "base/bitset.h"
 #include "base/mark.h"
 #include "core/snapshot.h"
 
@@ -58,7 +57,11 @@ void table_init(struct table *table, u32 number, u32 row_bytes, u32 rows_max, st
     bit_set(table->used[0], 0); /* row 0 is nobody's */
 }
 
-void table_save(struct table *table, u32 chunk) { snapshot_save(table->snapshot, table, chunk); }
+void table_soil(struct table *table, u32 chunk)
+{
+    if (bit_test(table->pending, chunk)) snapshot_save(table->snapshot, table, chunk);
+    bit_set(table->dirty, chunk);
+}
 
 static void table_mark(struct table *table, u32 row)
 {
@@ -91,6 +94,7 @@ static void table_claim(struct table *table, u32 row)
     table->rows_live++;
     if (row > table->row_last) table->row_last = row;
     const u64 *id = table_row(table, row);
+    prefetch_edit(table_row(table, row + 4)); /* mostly taken soon */
     ASSERT(*id == 0);
     (void)table_edit(table, row);
 }

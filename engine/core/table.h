@@ -10,6 +10,7 @@
 #define CORE_TABLE_H
 
 #include "base/base.h"
+#include "base/bitset.h"
 
 #define TABLE_CHUNK_BYTES_MAX 2000u /* below LMDB's limit for a node, so no overflow pages */
 #define TABLE_LEVELS 5u
@@ -19,7 +20,7 @@ struct snapshot;
 struct table {
     u8 *rows;
     u64 *dirty;   /* a bit a chunk: changed since the last snapshot began */
-    u64 *pending; /* a bit a chunk: belongs to the running snapshot, not copied yet */
+    u64 *pending; /* a bit a chunk: belongs to the running snapshot, not copied yet; never dirty */
     struct snapshot *snapshot;
     u32 row_bytes;
     u32 chunk_shift; /* rows a chunk, as a power of two */
@@ -48,16 +49,14 @@ static inline bool table_used(const struct table *table, u32 row)
 }
 static inline u32 table_free(const struct table *table) { return table->rows_max - table->rows_live; }
 
-/* A pending chunk is about to change: saves it first. */
-void table_save(struct table *table, u32 chunk);
+/* The first change of a chunk since the last snapshot began: a pending one is saved before. */
+void table_soil(struct table *table, u32 chunk);
 /* The row is about to be changed. */
 static inline void table_touch(struct table *table, u32 row)
 {
     ASSERT(row != 0 && row <= table->rows_max);
     u32 chunk = row >> table->chunk_shift;
-    u64 bit = (u64)1 << (chunk % 64);
-    if (__builtin_expect((table->pending[chunk / 64] & bit) != 0, 0)) table_save(table, chunk);
-    table->dirty[chunk / 64] |= bit;
+    if (__builtin_expect(!bit_test(table->dirty, chunk), 0)) table_soil(table, chunk);
 }
 /* The row, to be changed. */
 static inline void *table_edit(struct table *table, u32 row)

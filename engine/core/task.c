@@ -30,7 +30,8 @@ void task_enter(struct state *state, u32 row)
     task_open(state, row);
     const struct ticket *ticket = ticket_row(state, row);
     tally_edit(state, ticket->queue)->entries++;
-    struct stats_rows rows = stats_rows(state, ticket);
+    struct stats_rows rows;
+    stats_rows(state, ticket, &rows);
     stats_add(&rows, STATS_entered, 1);
     if (ticket->stations == 1) stats_add(&rows, STATS_created, 1);
 }
@@ -53,7 +54,8 @@ void task_give(struct state *state, u32 row, u32 agent, bool routed)
     struct seat *seat = seat_edit(state, agent);
     seat->last_assigned_ms = state->now_ms;
     seat->assigned_seq = ++desk_edit(state)->assignments;
-    struct stats_rows rows = stats_rows(state, ticket);
+    struct stats_rows rows;
+    stats_rows(state, ticket, &rows);
     stats_add(&rows, STATS_assigned, 1);
     stats_add(&rows, STATS_waited_ms, waited_ms);
     if (routed) stats_add(&rows, STATS_routed, 1);

@@ -53,7 +53,7 @@ struct place {
 
 /* One update while it is being applied. */
 struct update {
-    struct tkd_ticket_update request;
+    const struct tkd_ticket_update *request;
     const char *text;
     u32 text_bytes;
     u32 verb;
@@ -241,8 +241,8 @@ static void create_event(struct state *state, u32 row, const struct tkd_ticket_c
 {
     u32 lengths[6] = {request->address_bytes, request->receiver_bytes, request->key_bytes,
                       request->subject_bytes, request->body_bytes,     request->skills_bytes};
-    u32 bytes = 0;
-    for (u32 i = 0; i < 6; i++) bytes += lengths[i];
+    u32 bytes = request->address_bytes + request->receiver_bytes + request->key_bytes + request->subject_bytes +
+                request->body_bytes + request->skills_bytes;
     struct tkd_event *event = event_open(state, TKD_EVENT_CREATED, row, (u32)sizeof lengths + bytes);
     memcpy(event + 1, lengths, sizeof lengths);
     memcpy((u8 *)(event + 1) + sizeof lengths, texts, bytes);
@@ -285,27 +285,37 @@ static u32 create_row(struct state *state, const struct tkd_ticket_create *reque
 
 void ticket_prepare(const struct state *state, const struct tkd_prefix *record, struct ticket_prepared *prepared)
 {
-    struct tkd_ticket_create request;
-    record_head(record, &request, sizeof request);
-    const char *texts = record_texts(record), *receiver = texts + request.address_bytes;
-    if (request.customer == 0) {
-        prepared->identity = identity_hash(state, request.channel, texts, request.address_bytes);
+    struct tkd_ticket_create extended;
+    const struct tkd_ticket_create *request = record_view(record, &extended, sizeof extended);
+    const char *texts = record_texts(record), *receiver = texts + request->address_bytes;
+    *prepared = (struct ticket_prepared){.known = request->customer != 0};
+    if (!prepared->known) {
+        prepared->identity = identity_hash(state, request->channel, texts, request->address_bytes);
         index_prefetch(&state->identities, prepared->identity.high);
     }
-    if (request.key_bytes == 0) return;
-    prepared->key = key_hash(state, request.channel, receiver, request.receiver_bytes,
-                             receiver + request.receiver_bytes, request.key_bytes);
+    if (request->key_bytes == 0) return;
+    prepared->key = key_hash(state, request->channel, receiver, request->receiver_bytes,
+                             receiver + request->receiver_bytes, request->key_bytes);
     index_prefetch(&state->keys, prepared->key.high);
+}
+
+void ticket_prefetch(const struct state *state, const struct ticket_prepared *prepared)
+{
+    if (prepared->known) return;
+    u64 at = index_seek(&state->identities, prepared->identity.high);
+    u32 row = index_candidate(&state->identities, prepared->identity.high, &at);
+    prefetch(identity_row(state, row));
+    prefetch_edit(customer_row(state, row)); /* made together, so they mostly share the row's number */
 }
 
 void ticket_create(struct state *state, const struct tkd_prefix *record, struct tkd_result *result)
 {
     const struct ticket_prepared *prepared = state->prepared;
-    struct tkd_ticket_create request;
-    record_head(record, &request, sizeof request);
+    struct tkd_ticket_create extended;
+    const struct tkd_ticket_create *request = record_view(record, &extended, sizeof extended);
     const char *texts = record_texts(record);
-    const char *key = texts + request.address_bytes + request.receiver_bytes;
-    if (request.key_bytes != 0) {
+    const char *key = texts + request->address_bytes + request->receiver_bytes;
+    if (request->key_bytes != 0) {
         u32 first = key_find(state, prepared->key);
         if (first != 0) {
             MARK("external key known");
@@ -314,23 +324,23 @@ void ticket_create(struct state *state, const struct tkd_prefix *record, struct 
             return;
         }
     }
-    result->status = create_check(state, &request);
+    result->status = create_check(state, request);
     if (result->status != TKD_OK) return;
-    const char *skills = key + request.key_bytes + request.subject_bytes + request.body_bytes;
+    const char *skills = key + request->key_bytes + request->subject_bytes + request->body_bytes;
     u32 skill_set;
-    result->status = skill_set_of_ids(state, (const u8 *)skills, request.skills_bytes, &skill_set);
+    result->status = skill_set_of_ids(state, (const u8 *)skills, request->skills_bytes, &skill_set);
     if (result->status != TKD_OK) return;
-    u32 customer = (u32)request.customer;
+    u32 customer = (u32)request->customer;
     if (customer == 0) customer = identity_find(state, prepared->identity);
-    if (customer == 0) customer = customer_create(state, request.channel, prepared->identity);
-    u32 row = create_row(state, &request, customer, skill_set);
-    if (request.key_bytes != 0) create_key(state, row, prepared->key);
-    create_event(state, row, &request, texts);
+    if (customer == 0) customer = customer_create(state, request->channel, prepared->identity);
+    u32 row = create_row(state, request, customer, skill_set);
+    if (request->key_bytes != 0) create_key(state, row, prepared->key);
+    create_event(state, row, request, texts);
     struct place nowhere = {0};
     task_enter(state, row);
-    if (request.agent != 0) {
-        event_raise(state, TKD_EVENT_ASSIGNED, row, NULL, 0)->a = request.agent;
-        task_give(state, row, request.agent, false);
+    if (request->agent != 0) {
+        event_raise(state, TKD_EVENT_ASSIGNED, row, NULL, 0)->a = request->agent;
+        task_give(state, row, request->agent, false);
     }
     ticket_settle(state, row, &nowhere, 0);
     result->version = ticket_row(state, row)->version;
@@ -343,7 +353,7 @@ void ticket_create(struct state *state, const struct tkd_prefix *record, struct 
 static struct tkd_event *update_event(struct state *state, const struct update *update, enum tkd_event_kind kind)
 {
     struct tkd_event *event = event_raise(state, kind, update->row, update->text, update->text_bytes);
-    event->actor = update->request.actor;
+    event->actor = update->request->actor;
     return event;
 }
 
@@ -356,7 +366,7 @@ static enum tkd_status agent_check(const struct state *state, u32 agent, u32 que
 static enum tkd_status verb_assign(struct state *state, struct update *update)
 {
     const struct ticket *ticket = ticket_row(state, update->row);
-    u32 agent = update->request.agent, before = task_row(state, ticket->task)->agent;
+    u32 agent = update->request->agent, before = task_row(state, ticket->task)->agent;
     enum tkd_status status = agent_check(state, agent, ticket->queue);
     if (status != TKD_OK) return status;
     if (agent == before) return TKD_UNCHANGED;
@@ -371,11 +381,11 @@ static enum tkd_status verb_claim(struct state *state, struct update *update)
 {
     const struct ticket *ticket = ticket_row(state, update->row);
     const struct task *task = task_row(state, ticket->task);
-    if (!catalog_live(state, TKD_KIND_AGENT, update->request.agent)) return TKD_UNKNOWN_AGENT;
-    if (task->agent == update->request.agent) return TKD_UNCHANGED;
+    if (!catalog_live(state, TKD_KIND_AGENT, update->request->agent)) return TKD_UNKNOWN_AGENT;
+    if (task->agent == update->request->agent) return TKD_UNCHANGED;
     if (task->agent != 0) return TKD_ALREADY_ASSIGNED;
-    if (!route_member(state, update->request.agent, task->queue)) return TKD_NOT_A_MEMBER;
-    if (!route_eligible(state, update->request.agent, task->queue, task->skill_set)) return TKD_NOT_ELIGIBLE;
+    if (!route_member(state, update->request->agent, task->queue)) return TKD_NOT_A_MEMBER;
+    if (!route_eligible(state, update->request->agent, task->queue, task->skill_set)) return TKD_NOT_ELIGIBLE;
     return verb_assign(state, update);
 }
 
@@ -393,7 +403,7 @@ static enum tkd_status verb_release(struct state *state, struct update *update)
 static enum tkd_status verb_transfer(struct state *state, struct update *update)
 {
     const struct ticket *ticket = ticket_row(state, update->row);
-    u32 from = ticket->queue, to = update->request.queue, agent = update->request.agent;
+    u32 from = ticket->queue, to = update->request->queue, agent = update->request->agent;
     if (!catalog_live(state, TKD_KIND_QUEUE, to)) return TKD_UNKNOWN_QUEUE;
     if (ticket->stations == UINT16_MAX) return TKD_BAD_VALUE; /* stations tell tasks apart */
     enum tkd_status status = agent == 0 ? TKD_OK : agent_check(state, agent, to);
@@ -414,7 +424,7 @@ static enum tkd_status verb_transfer(struct state *state, struct update *update)
 
 static enum tkd_status verb_priority(struct state *state, struct update *update)
 {
-    u32 to = update->request.priority;
+    u32 to = update->request->priority;
     struct ticket *ticket = ticket_edit(state, update->row);
     if (to == 0 || to >= TKD_PRIORITY_END) return TKD_BAD_VALUE;
     if (ticket->priority == to) return TKD_UNCHANGED;
@@ -430,7 +440,7 @@ static enum tkd_status verb_priority(struct state *state, struct update *update)
 
 static enum tkd_status verb_category(struct state *state, struct update *update)
 {
-    u32 to = update->request.category;
+    u32 to = update->request->category;
     struct ticket *ticket = ticket_edit(state, update->row);
     if (to != 0 && !catalog_live(state, TKD_KIND_CATEGORY, to)) return TKD_UNKNOWN_CATEGORY;
     if (ticket->category == to) return TKD_UNCHANGED;
@@ -581,7 +591,7 @@ static enum tkd_status verb_note(struct state *state, struct update *update)
 static enum tkd_status verb_message(struct state *state, struct update *update)
 {
     const struct ticket *ticket = ticket_row(state, update->row);
-    u32 given = update->request.channel, channel = given != 0 ? given : ticket->channel;
+    u32 given = update->request->channel, channel = given != 0 ? given : ticket->channel;
     if (update->text_bytes == 0) return TKD_TEXT_REQUIRED;
     if (given != 0 && !catalog_live(state, TKD_KIND_CHANNEL, given)) return TKD_UNKNOWN_CHANNEL;
     struct tkd_event *event = update_event(state, update, TKD_EVENT_MESSAGE);
@@ -618,9 +628,9 @@ static enum tkd_status move_check(const struct ticket *ticket, u32 verb)
 static enum tkd_status update_run(struct state *state, struct update *update)
 {
     const struct ticket *ticket = ticket_row(state, update->row);
-    MARK_IF(update->request.version != 0 && update->request.version != ticket->version, "version conflict");
-    if (update->request.version != 0 && update->request.version != ticket->version) return TKD_VERSION_CONFLICT;
-    if (update->request.actor != 0 && !catalog_live(state, TKD_KIND_AGENT, update->request.actor))
+    MARK_IF(update->request->version != 0 && update->request->version != ticket->version, "version conflict");
+    if (update->request->version != 0 && update->request->version != ticket->version) return TKD_VERSION_CONFLICT;
+    if (update->request->actor != 0 && !catalog_live(state, TKD_KIND_AGENT, update->request->actor))
         return TKD_UNKNOWN_AGENT;
     enum tkd_status status = move_check(ticket, update->verb);
     if (status != TKD_OK) return status;
@@ -635,8 +645,8 @@ static enum tkd_status update_run(struct state *state, struct update *update)
 void ticket_update(struct state *state, const struct tkd_prefix *record, struct tkd_result *result)
 {
     struct update update = {.verb = record->kind};
-    struct tkd_ticket_update *request = &update.request;
-    record_head(record, request, sizeof *request);
+    struct tkd_ticket_update extended;
+    const struct tkd_ticket_update *request = update.request = record_view(record, &extended, sizeof extended);
     const char *texts = record_texts(record);
     update.text = texts + request->receiver_bytes + request->key_bytes;
     update.text_bytes = request->text_bytes;

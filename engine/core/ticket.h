@@ -93,8 +93,11 @@ struct tkd_ticket_update;
 struct ticket_prepared {
     struct hash128 identity;
     struct hash128 key;
+    bool known; /* the customer is named by its id */
 };
 void ticket_prepare(const struct state *state, const struct tkd_prefix *record, struct ticket_prepared *prepared);
+/* The same for what those look-ups lead to, once they have had time to arrive. */
+void ticket_prefetch(const struct state *state, const struct ticket_prepared *prepared);
 /* Takes what was prepared from state->prepared. */
 void ticket_create(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
 void ticket_update(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);
