@@ -86,10 +86,11 @@ struct lmdb_value {
     u64 key;
     const u8 *data; /* until the next call */
     u64 bytes;
+    u64 page; /* the leaf that it is in */
 };
-/* The newest value of the events whose key is not above `seq`, read page by page, each checked. Between
- * lmdb_read_begin() and lmdb_read_end(). 1: there is none. */
-i32 lmdb_find_event(struct store *store, u64 seq, struct lmdb_value *value);
+/* The value in the tree of this name whose key is the highest not above `key`, read page by page, each
+ * checked. Between lmdb_read_begin() and lmdb_read_end(). 1: there is none. */
+i32 lmdb_find(struct store *store, const char *tree, u64 key, struct lmdb_value *value);
 
 /* Of the root as the transaction sees it; 0: there is none. */
 i32 lmdb_root_op(struct store *store, MDB_txn *txn, u64 *op, u64 *rows_sum);

@@ -116,7 +116,7 @@ static i32 last_find(struct store *store, u64 *seq)
     const u8 *events, *event;
     u64 bytes, at = 0;
     *seq = 0;
-    i32 result = lmdb_find_event(store, U64_NONE, &value);
+    i32 result = lmdb_find(store, EVENTS_NAME, U64_NONE, &value);
     if (result == 0) result = pack_check(&value, &events, &bytes);
     while (result == 0 && (result = pack_next(events, bytes, &at, &event)) == 0) *seq = event_seq(event);
     return result == 1 ? 0 : result;
@@ -128,7 +128,7 @@ static i32 pack_find(struct store *store, u64 seq, const u8 **events, u64 *bytes
     struct lmdb_value value;
     u64 at = 0, last;
     const u8 *event;
-    i32 result = lmdb_find_event(store, seq, &value);
+    i32 result = lmdb_find(store, EVENTS_NAME, seq, &value);
     if (result == 0) result = pack_check(&value, events, bytes);
     while (result == 0 && (result = pack_next(*events, *bytes, &at, &event)) == 0) {
         if (event_seq(event) < seq) continue;
@@ -181,31 +181,43 @@ i32 store_event_read(struct store *store, u64 seq, void *buffer, u32 bytes_max)
     return result;
 }
 
+/* Whoever appends copies the last leaf: what is damaged in it must not be copied on. */
+static i32 last_leaf_check(struct store *store)
+{
+    struct lmdb_value value;
+    const u8 *events;
+    u64 bytes, leaf = 0, seq = U64_NONE;
+    i32 result;
+    while ((result = lmdb_find(store, EVENTS_NAME, seq, &value)) == 0 && (leaf == 0 || value.page == leaf)) {
+        leaf = value.page;
+        result = pack_check(&value, &events, &bytes);
+        if (result < 0 || value.key == 0) return result;
+        seq = value.key - 1;
+    }
+    return result < 0 && leaf == 0 ? result : 0;
+}
+
 i32 store_event_last(struct store *store, u64 *seq)
 {
     *seq = 0;
     i32 result = lmdb_read_begin(store, store->events, NULL);
     if (result < 0) return result;
     result = last_find(store, seq);
+    if (result == 0) result = last_leaf_check(store);
     lmdb_read_end(store, NULL);
     return result;
 }
 
 i32 store_archived_read(struct store *store, u64 ticket, u64 *seq)
 {
+    struct lmdb_value value;
     struct archived_value archived;
     i32 result = lmdb_read_begin(store, store->archived, NULL);
     if (result < 0) return result;
-    MDB_val key = value_of(&ticket, sizeof ticket), value;
-    int code = mdb_get(store->reader, store->archived, &key, &value);
-    if (code == MDB_NOTFOUND)
-        result = 1;
-    else if (code != 0)
-        result = result_of(code);
-    else if (value.mv_size != sizeof archived)
-        result = -EIO;
-    else
-        memcpy(&archived, value.mv_data, sizeof archived);
+    result = lmdb_find(store, ARCHIVED_NAME, ticket, &value);
+    if (result == 0 && value.key != ticket) result = 1;
+    if (result == 0 && value.bytes != sizeof archived) result = -EIO;
+    if (result == 0) memcpy(&archived, value.data, sizeof archived);
     lmdb_read_end(store, NULL);
     if (result != 0) return result;
     *seq = archived.seq;

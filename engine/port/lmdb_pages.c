@@ -3,7 +3,7 @@
  * LMDB has no checksums and believes every page: a damaged one makes it read or write anywhere. So before it
  * is used, a start walks what it is going to use: both meta pages, the free list, the branch pages of every
  * tree and the leaves of all but the events' tree, which is as large as all history. The events' leaves are
- * read here, and checked whenever they are.
+ * read here, and checked whenever they are; so is the index of archived tickets, again.
  *
  * What a walk makes sure of: every page is where it says it is, and of the kind that its parent expects;
  * nodes lie inside their page and fill it; keys ascend and keep to the bounds that the parents set; the
@@ -518,14 +518,23 @@ static i32 value_read(struct store *store, int fd, const struct node *node, u32 
     return result == -EBADMSG ? -EIO : result;
 }
 
+/* Is the node's key not above the wanted one: a name, or without one the number? */
+static bool not_above(const struct node *node, const char *name, u64 key)
+{
+    if (name == NULL) return key_of(node) <= key;
+    u64 bytes = strlen(name);
+    int order = memcmp(node->key, name, min_u64(bytes, node->key_bytes));
+    return order < 0 || (order == 0 && node->key_bytes <= bytes);
+}
+
 /* The last node whose key is not above; U32_NONE: none. */
-static u32 node_search(const u8 *page, u32 page_bytes, u64 key, bool branch)
+static u32 node_search(const u8 *page, u32 page_bytes, const char *name, u64 key, bool branch)
 {
     u32 low = 0, high = node_count(page); /* the answer is below `high`, and not below `low` - 1 */
     while (low < high) {
         u32 middle = low + (high - low) / 2;
         struct node node = node_of(page, page_bytes, middle);
-        if ((branch && middle == 0) || key_of(&node) <= key)
+        if ((branch && middle == 0) || not_above(&node, name, key))
             low = middle + 1;
         else
             high = middle;
@@ -533,31 +542,81 @@ static u32 node_search(const u8 *page, u32 page_bytes, u64 key, bool branch)
     return low == 0 ? U32_NONE : low - 1;
 }
 
-i32 lmdb_find_event(struct store *store, u64 seq, struct lmdb_value *value)
+/* What is being read. */
+struct lookup {
+    struct store *store;
+    int fd;
+    u32 page_bytes;
+};
+
+/* The last node of the tree whose key is not above, in store->page. 1: there is none. */
+static i32 tree_find(const struct lookup *lookup, const struct tree_record *tree, const char *name, u64 key,
+                     struct node *node, u64 *page)
 {
-    MDB_val name = value_of(EVENTS_NAME, strlen(EVENTS_NAME)), found;
-    MDB_dbi main_tree;
-    MDB_stat status;
-    struct tree_record tree;
-    int fd, code = mdb_dbi_open(store->reader, NULL, 0, &main_tree);
-    if (code == 0) code = mdb_get(store->reader, main_tree, &name, &found);
-    if (code == 0) code = mdb_env_stat(store->env, &status);
-    if (code == 0) code = mdb_env_get_fd(store->env, &fd);
-    if (code != 0) return result_of(code);
-    if (found.mv_size != sizeof tree || status.ms_psize > sizeof store->page) return -EIO;
-    memcpy(&tree, found.mv_data, sizeof tree);
-    if (tree.depth > DEPTH_MAX) return -EIO;
-    struct place place = {.number = tree.root, .depth = tree.depth, .high = U64_NONE};
-    while (place.depth > 0) {
+    u8 *at = lookup->store->page;
+    u32 page_bytes = lookup->page_bytes;
+    struct place place = {.number = tree->root, .depth = tree->depth, .names = name != NULL, .high = U64_NONE};
+    if (tree->depth > DEPTH_MAX) return -EIO;
+    for (; place.depth > 0; place = child_place(at, page_bytes, &place, node_search(at, page_bytes, name, key, true))) {
         if (place.number >= PAGES_MAX) return -EIO;
-        i32 result = read_exactly(fd, store->page, status.ms_psize, place.number * status.ms_psize);
+        i32 result = read_exactly(lookup->fd, at, page_bytes, place.number * page_bytes);
         if (result < 0) return result == -EBADMSG ? -EIO : result;
-        if (page_fault(store->page, status.ms_psize, &place) != NULL) return -EIO;
-        u32 index = node_search(store->page, status.ms_psize, seq, place.depth > 1);
+        if (page_fault(at, page_bytes, &place) != NULL) return -EIO;
+        if (place.depth > 1) continue;
+        u32 index = node_search(at, page_bytes, name, key, false);
         if (index == U32_NONE) return 1;
-        struct node node = node_of(store->page, status.ms_psize, index);
-        if (place.depth == 1) return value_read(store, fd, &node, status.ms_psize, value);
-        place = child_place(store->page, status.ms_psize, &place, index);
+        *node = node_of(at, page_bytes, index);
+        *page = place.number;
+        return 0;
     }
     return 1;
+}
+
+/* The meta page of the transaction that is being read. */
+static i32 meta_read(const struct lookup *lookup, struct meta *meta)
+{
+    struct {
+        struct page_head head;
+        struct meta meta;
+    } page;
+    u64 txn = mdb_txn_id(lookup->store->reader);
+    i32 result = read_exactly(lookup->fd, &page, sizeof page, txn % 2 * lookup->page_bytes);
+    if (result < 0) return result == -EBADMSG ? -EIO : result;
+    *meta = page.meta;
+    return meta_fault(&page.head, meta, txn % 2) == NULL && meta->txn == txn ? 0 : -EIO;
+}
+
+static i32 find(const struct lookup *lookup, const char *tree_name, u64 key, struct lmdb_value *value)
+{
+    struct meta meta;
+    struct tree_record tree;
+    struct node node;
+    u64 page;
+    i32 result = meta_read(lookup, &meta);
+    if (result == 0) result = tree_find(lookup, &meta.main, tree_name, 0, &node, &page);
+    if (result != 0) return result < 0 ? result : -EIO;
+    if (!named(&node, tree_name) || node.flags != NODE_TREE || node.bytes != sizeof tree) return -EIO;
+    memcpy(&tree, node.data, sizeof tree);
+    result = tree_find(lookup, &tree, NULL, key, &node, &value->page);
+    return result != 0 ? result : value_read(lookup->store, lookup->fd, &node, lookup->page_bytes, value);
+}
+
+i32 lmdb_find(struct store *store, const char *tree, u64 key, struct lmdb_value *value)
+{
+    struct lookup lookup = {.store = store};
+    MDB_stat status;
+    int code = mdb_env_stat(store->env, &status);
+    if (code == 0) code = mdb_env_get_fd(store->env, &lookup.fd);
+    if (code != 0) return result_of(code);
+    if (status.ms_psize > sizeof store->page) return -EIO;
+    lookup.page_bytes = status.ms_psize;
+    for (;;) {
+        u64 txn = mdb_txn_id(store->reader);
+        i32 result = find(&lookup, tree, key, value);
+        if (result != -EIO) return result;
+        /* The helper may have made two transactions since: then the meta page is that of the second. */
+        mdb_txn_reset(store->reader);
+        result = result_of(mdb_txn_renew(store->reader));
+        if (result < 0 || mdb_txn_id(store->reader) == txn) return result < 0 ? result : -EIO;
+    }
 }

@@ -188,14 +188,19 @@ static enum life live(u64 round, const struct sums *sums)
     return result < 0 ? LIFE_UNREADABLE : LIFE_WHOLE;
 }
 
-/* In a child: exit code, or 100 + the signal that ended it. */
+/* Of a child: exit code, or 100 + the signal that ended it. */
+static u32 end_of(pid_t child)
+{
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? (u32)WEXITSTATUS(status) : 100 + (u32)WTERMSIG(status);
+}
+
 static u32 live_apart(u64 round, const struct sums *sums)
 {
     pid_t child = fork();
     if (child == 0) _exit((int)live(round, sums));
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? (u32)WEXITSTATUS(status) : 100 + (u32)WTERMSIG(status);
+    return end_of(child);
 }
 
 /* ---- Damage ---- */
@@ -261,4 +266,100 @@ Test(lmdb_pages, a_shorter_file_is_refused)
         cr_assert_lt(end, LIFE_UNNAMED, "%llu bytes are left: %u", (unsigned long long)left, end);
     }
     free(sound);
+}
+
+/* ---- A write that was lost, though all behind it was not ---- */
+
+static u8 *file_of(u64 rounds, struct sums *sums, u64 *bytes)
+{
+    cr_assert_eq(file_remove(file), 0);
+    expect_store(rounds, sums);
+    return file_slurp(file, bytes);
+}
+
+/* Every page of a file as it was some transactions ago, each by itself. */
+static void lose_writes(u64 rounds_before, u64 rounds)
+{
+    struct sums sums;
+    u64 old_bytes, bytes;
+    u32 ends[LIVES] = {0};
+    u8 *old = file_of(rounds_before, &sums, &old_bytes);
+    u8 *sound = file_of(rounds, &sums, &bytes), *damaged = malloc(bytes);
+    for (u64 at = 0; at < bytes; at += PAGE_BYTES) {
+        memcpy(damaged, sound, bytes);
+        memset(damaged + at, 0, PAGE_BYTES);
+        if (at < old_bytes) memcpy(damaged + at, old + at, PAGE_BYTES);
+        if (memcmp(damaged, sound, bytes) == 0) continue;
+        file_spill(file, damaged, bytes);
+        u32 end = live_apart(rounds + 1, &sums);
+        cr_assert_lt(end, LIFE_UNNAMED, "page %llu: %u", (unsigned long long)(at / PAGE_BYTES), end);
+        ends[end]++;
+    }
+    free(damaged);
+    free(sound);
+    free(old);
+    cr_assert_leq(ends[LIFE_OLDER], 1, "only that of a meta page can do that");
+    cr_assert_gt(ends[LIFE_REFUSED], 0);
+}
+
+Test(lmdb_pages, no_lost_write_is_served)
+{
+    for (u64 rounds = 2; rounds < 6; rounds++) {
+        for (u64 before = 1; before < rounds; before++) lose_writes(before, rounds);
+    }
+}
+
+/* ---- A page that goes bad under a store that is open: what history shows is right, or unreadable ---- */
+
+static void page_put(const u8 *damaged, u64 page)
+{
+    FILE *opened = fopen(file, "r+be");
+    if (opened == NULL || fseek(opened, (long)(page * PAGE_BYTES), SEEK_SET) != 0) _exit(LIVES);
+    if (fwrite(damaged + page * PAGE_BYTES, PAGE_BYTES, 1, opened) != 1 || fclose(opened) != 0) _exit(LIVES);
+}
+
+static enum life read_on(const u8 *damaged, u64 page)
+{
+    struct io *io;
+    struct store *store;
+    struct sum before = {0}, sum = {0};
+    if (io_create(&io, error, sizeof error) < 0) return LIVES;
+    if (store_open(&store, path, io, error, sizeof error) < 0) return LIVES;
+    if (events_add(store, &before) < 0) return LIVES;
+    page_put(damaged, page);
+    i32 result = events_add(store, &sum);
+    if (result == -ENODATA || (result == 0 && sum.hash != before.hash)) return LIFE_WRONG;
+    return result < 0 ? LIFE_UNREADABLE : LIFE_WHOLE;
+}
+
+static u32 read_on_apart(const u8 *damaged, u64 page)
+{
+    pid_t child = fork();
+    if (child == 0) _exit((int)read_on(damaged, page));
+    return end_of(child);
+}
+
+Test(lmdb_pages, history_on_a_page_that_goes_bad_is_unreadable)
+{
+    struct sums sums;
+    u64 bytes;
+    struct prng prng = prng_seeded(6);
+    u32 ends[LIVES] = {0};
+    u8 *sound = file_of(3, &sums, &bytes), *damaged = malloc(bytes);
+    u64 pages = bytes / PAGE_BYTES;
+    for (u64 page = 0; page < pages; page++) {
+        for (u32 kind = 0; kind < KINDS; kind++) {
+            memcpy(damaged, sound, bytes);
+            damage(damaged, pages, page, kind, &prng);
+            file_spill(file, sound, bytes);
+            u32 end = read_on_apart(damaged, page);
+            cr_assert(end == LIFE_WHOLE || end == LIFE_UNREADABLE, "page %llu, damage %u: %u", (unsigned long long)page,
+                      kind, end);
+            ends[end]++;
+        }
+    }
+    free(damaged);
+    free(sound);
+    cr_assert_gt(ends[LIFE_WHOLE], 0);
+    cr_assert_gt(ends[LIFE_UNREADABLE], 0);
 }
