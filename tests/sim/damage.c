@@ -29,8 +29,11 @@ struct damage {
     bool there;
     bool provable; /* something behind it shows that it was there */
     bool earlier;  /* there was some that did no harm then, and may now be found too */
+    bool known;    /* the process knows of it and runs on */
     char path[PATH_BYTES];
     struct place places[PLACES_MAX];
+    u8 *store; /* all of its file as it was before: a start may write over what is damaged */
+    u64 store_bytes;
     /* The newest durable write to the log: nothing behind it can tell whether it had been there. Behind it
      * the one before. */
     struct written written[2];
@@ -44,6 +47,8 @@ static void places_free(void)
         world_free(damage.places[i].right);
         damage.places[i] = (struct place){0};
     }
+    world_free(damage.store);
+    damage.store = NULL;
 }
 
 void damage_create(void) { damage = (struct damage){0}; }
@@ -82,17 +87,22 @@ void damage_log_written(struct inode *inode, u64 offset, u64 bytes, bool on_disk
 
 /* ---- Doing it: what stands in the places now is right ---- */
 
-static void place_note(u32 index, struct inode *inode, u64 offset, u32 bytes)
+void damage_note(u32 index, struct inode *inode, u64 offset, u32 bytes)
 {
     struct place *place = &damage.places[index];
     if (index == 0) places_free();
     *place = (struct place){.inode = inode, .offset = offset, .bytes = bytes, .right = world_alloc(bytes)};
     memcpy(place->right, inode->cache + offset, bytes);
+    if (index == 0 && inode->memory_fd != 0) {
+        damage.store_bytes = inode->bytes;
+        damage.store = world_alloc(inode->bytes);
+        memcpy(damage.store, inode->cache, inode->bytes);
+    }
     snprintf(damage.path, PATH_BYTES, "%s", disk_path(inode));
 }
 
 /* ... and now it does no more, or it is as it was. */
-static void damage_done(enum fault kind, bool provable)
+void damage_done(enum fault kind, bool provable)
 {
     damage.there = false;
     damage.provable = provable;
@@ -116,7 +126,7 @@ static void page_damage(struct inode *inode)
     u64 pages = inode->bytes / BLOCK, page = chance_below(pages), from = chance_below(pages);
     if (chance(1, 4)) page = chance_below(min_u64(pages, 4));
     u8 *at = inode->cache + page * BLOCK;
-    place_note(0, inode, page * BLOCK, BLOCK);
+    damage_note(0, inode, page * BLOCK, BLOCK);
     switch (chance_below(5)) {
     case 0:
         at[chance_below(BLOCK)] ^= (u8)(1u << chance_below(8));
@@ -144,7 +154,7 @@ static bool suits(const struct inode *inode, u64 offset)
 
 static void sector_damage(struct inode *inode, u64 offset)
 {
-    place_note(0, inode, offset, SECTOR);
+    damage_note(0, inode, offset, SECTOR);
     u8 *at = inode->cache + offset;
     u64 from = chance_below(inode->bytes / SECTOR) * SECTOR;
     switch (chance_below(3)) {
@@ -194,12 +204,12 @@ void damage_write(struct inode *inode, u64 offset, u32 bytes, const u8 *data, co
     enum fault kind = FAULT_LOST_WRITE;
     while (kind <= FAULT_FLIPPED_WRITE && !misses(kind)) kind++;
     if (kind > FAULT_FLIPPED_WRITE) return;
-    place_note(0, inode, offset, bytes);
+    damage_note(0, inode, offset, bytes);
     if (kind == FAULT_FLIPPED_WRITE) {
         inode->cache[offset + chance_below(bytes)] ^= (u8)(1u << chance_below(8));
     } else {
         u64 other = chance_below((inode->bytes - bytes) / BLOCK + 1) * BLOCK;
-        if (kind == FAULT_MISDIRECTED_WRITE) place_note(1, inode, other, bytes);
+        if (kind == FAULT_MISDIRECTED_WRITE) damage_note(1, inode, other, bytes);
         memcpy(inode->cache + offset, before, bytes);
         if (kind == FAULT_MISDIRECTED_WRITE) memcpy(inode->cache + other, data, bytes);
     }
@@ -222,28 +232,45 @@ bool disk_damage_named(const char *error)
     return strstr(error, damage.earlier ? ".log" : name) != NULL;
 }
 
+void disk_damage_known(void) { damage.known = true; }
+
 void disk_damage_forget(void)
 {
+    if (damage.known) return;
     if (damage.there) world->tally->damage_harmless++;
     damage.earlier = damage.earlier || (damage.there && !disk_damaged_store());
     damage.there = false;
     places_free();
 }
 
+static void store_put_back(struct inode *inode)
+{
+    memset(inode->cache, 0, inode->bytes);
+    memcpy(inode->cache, damage.store, damage.store_bytes);
+    memcpy(inode->durable, inode->cache, inode->bytes);
+    memset(inode->dirty, 0, inode->bytes_max / SECTOR);
+    inode->bytes = inode->bytes_durable = damage.store_bytes;
+}
+
 void disk_damage_undo(void)
 {
-    for (u32 i = 0; i < PLACES_MAX; i++) {
+    struct inode *inode = damage.places[0].inode;
+    bool whole = damage.store != NULL && inode != NULL && !damage.known;
+    if (whole) store_put_back(inode);
+    for (u32 i = 0; i < PLACES_MAX && !whole; i++) {
         const struct place *place = &damage.places[i];
         if (place->inode == NULL) continue;
+        if (damage.known && place->offset < 2 * BLOCK) continue; /* it has gone on from the older meta page */
         memcpy(place->inode->cache + place->offset, place->right, place->bytes);
         memcpy(place->inode->durable + place->offset, place->right, place->bytes);
     }
-    damage.there = false;
+    damage.there = damage.known = false;
     places_free();
 }
 
 void disk_damage_settle(void)
 {
+    if (damage.known) disk_damage_undo();
     if (!damage.there || damage.provable) return;
     say("the write was the last one: put right");
     world->tally->damage_unprovable++;

@@ -75,6 +75,7 @@ void disk_create(void)
 static void inode_free(struct inode *inode)
 {
     damage_gone(inode);
+    store_writes_gone(inode);
     if (inode->memory_fd != 0) {
         munmap(inode->cache, MAPPED_BYTES);
         close(inode->memory_fd);
@@ -104,6 +105,7 @@ void disk_destroy(void)
     world_free(disk);
     disk = NULL;
     damage_destroy();
+    store_writes_destroy();
 }
 
 /* ---- Names ---- */
@@ -439,6 +441,7 @@ static void write_arrived(struct inode *inode, const struct disk_write *write)
     u8 *before = world_alloc(write->bytes);
     memcpy(before, inode->cache + write->offset, write->bytes);
     sectors_dirty(inode, write->offset, write->bytes, write->data);
+    if (inode->memory_fd != 0) store_writes_note(inode, write->offset, write->bytes, write->data, before);
     if (write->durable) {
         sectors_clean(inode, write->offset, write->bytes);
         damage_log_written(inode, write->offset, write->bytes, true);

@@ -3,6 +3,7 @@
 #define SIM_DISK_H
 
 #include "base/base.h"
+#include "tests/sim/world.h"
 
 #define SECTOR     512u
 #define PATH_BYTES 128u
@@ -34,5 +35,16 @@ void damage_overwritten(const struct inode *inode, u64 offset, u64 bytes, const 
 void damage_log_written(struct inode *inode, u64 offset, u64 bytes, bool on_disk);
 /* Now and then it did not, or not so, though the disk says that it did. `before`: what stood there. */
 void damage_write(struct inode *inode, u64 offset, u32 bytes, const u8 *data, const u8 *before);
+
+/* Something is about to be wrong in this place (the first one has index 0); and now it is. */
+void damage_note(u32 index, struct inode *inode, u64 offset, u32 bytes);
+void damage_done(enum fault kind, bool provable);
+
+/* ---- Writes of the store that go wrong (store_writes.c) ---- */
+
+void store_writes_destroy(void);
+void store_writes_gone(const struct inode *inode);
+/* A page was written over what stood there before; perhaps it has not arrived. */
+void store_writes_note(struct inode *inode, u64 offset, u32 bytes, const u8 *data, const u8 *before);
 
 #endif

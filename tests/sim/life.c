@@ -194,6 +194,7 @@ static void process_bury(enum end end)
     disk_crash(end == END_CRASHED && world->power_lost);
     process_memory_drop();
     disk_damage_settle();
+    store_writes_appear();
     exhaust_dead();
     if (!world->healed && !disk_damaged() && chance(1, 4)) disk_damage();
 }
@@ -209,6 +210,7 @@ static void heal(void)
     world->disk_full = false;
     world->slow_factor = world->store_slow_factor = 1;
     world->stuck_until_ns = 0;
+    if (disk_damaged()) world->stop_signal = true; /* what it runs on with is put right when it ends */
     clients_heal();
 }
 

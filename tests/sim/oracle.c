@@ -271,6 +271,7 @@ u32 __wrap_state_query(const struct state *state, u32 op, const void *record, u6
 {
     u32 bytes =
         __real_state_query(state, op, record, now_ms, events, rows, rows_bytes_max, count, cursor, status);
+    if (*status == TKD_UNREADABLE) unreadable();
     if (oracle->comparing) return bytes;
     u64 hash;
     struct shown *shown = shown_slot(rows, bytes, &hash);
@@ -283,7 +284,8 @@ void oracle_shown(const struct tkd_frame *answer)
     u64 hash;
     const struct shown *shown = shown_slot(answer + 1, answer->size - TKD_FRAME_BYTES, &hash);
     if (answer->status != TKD_OK || answer->flags & TKD_FLAG_PUSH) return;
-    if (shown->rows_hash == hash && tkd_op_info(answer->op)->class == TKD_CLASS_query) told(shown->op);
+    bool rows = tkd_op_info(answer->op)->class == TKD_CLASS_query && answer->op != TKD_OP_EVENTS; /* not of the state */
+    if (rows && shown->rows_hash == hash) told(shown->op);
     if (answer->op == TKD_OP_EVENTS) {
         const struct tkd_prefix *record = frame_first(answer);
         for (u32 i = 0; i < answer->count; i++, record = record_next(record))
@@ -380,8 +382,8 @@ static void events_compare(const struct recovery *recovery)
         if (result == -EIO && disk_damaged_store()) {
             say("event %llu cannot be read", (unsigned long long)seq);
             world->tally->unreadable++;
-            disk_damage_undo(); /* it says so; the operator has put the page back */
-            result = store_event_read(recovery->store, seq, buffer, sizeof buffer);
+            disk_damage_known();
+            continue;
         }
         if (result != 0) violation("event %llu is missing: %d", (unsigned long long)seq, result);
         if (read) event = (const struct tkd_event *)(const void *)buffer;

@@ -159,7 +159,8 @@ static u64 some_between(u64 low, u64 high) { return low + chance_below(high - lo
 void plan_draw(struct plan *plan)
 {
     *plan = (struct plan){.duration_ns = some_between(60, 4 * 3600) * SECOND_NS};
-    for (u32 i = 0; i < FAULTS_COUNT; i++) plan->faults[i] = chance(1, 2);
+    for (u32 i = 0; i < FAULT_STORE_LOST; i++) plan->faults[i] = chance(1, 2);
+    for (u32 i = FAULT_STORE_LOST; i < FAULTS_COUNT; i++) plan->faults[i] = hash_u64(world->seed + i) % 4 == 0;
     if (chance(1, 3)) plan->duration_ns = some_between(10, 120) * SECOND_NS;
     plan->workers = (u32)some_between(1, 6);
     plan->subscribers = (u32)some_between(0, 3);
@@ -297,9 +298,15 @@ void violation(const char *format, ...)
     abort();
 }
 
+void unreadable(void)
+{
+    if (!disk_damaged_store() && !world->errors_expected) violation("something sound was called unreadable");
+}
+
 /* base/log.h: the engine's own lines, among ours. */
 void log_write(enum log_level level, const char *event, const struct log_pair *pairs)
 {
     (void)level;
+    if (world != NULL && strcmp(event, "event_unreadable") == 0) unreadable();
     if (world != NULL) say("log: %s %s", event, pairs->key == NULL || pairs->text == NULL ? "" : pairs->text);
 }

@@ -40,7 +40,10 @@
     F(GARBAGE, "damaged frame")                                                                              \
     F(DEAF, "client that never reads")                                                                       \
     F(CLOCK_JUMP, "wall clock jumps")                                                                        \
-    F(LOST, "what was acknowledged and not synced is gone (interval, off)")
+    F(LOST, "what was acknowledged and not synced is gone (interval, off)")                                  \
+    F(STORE_LOST, "write of the store lost, though the disk says it is done")                                \
+    F(STORE_MISDIRECTED, "write of the store that went to another place")                                    \
+    F(STORE_FLIPPED, "write of the store with a wrong bit")
 
 enum fault {
 #define FAULT_ENUM(NAME, text) FAULT_##NAME,
@@ -181,6 +184,8 @@ void trace_add(u64 value);
 
 /* Something that must never happen. Says the seed and ends the run. */
 _Noreturn void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The process says so of a part of the store. */
+void unreadable(void);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void plan_draw(struct plan *plan);
@@ -199,7 +204,9 @@ void disk_damage_undo(void);
 void disk_damage_tail(bool newest);
 u64 disk_log_written_ns(void);
 void disk_damage_forget(void); /* it did no harm */
+void disk_damage_known(void);  /* it was told of, and the process runs on: put right when it ends */
 void disk_damage_settle(void); /* a process has ended: what nothing can tell of is put right */
+void store_writes_appear(void);        /* from now on everybody sees what has arrived of them */
 bool disk_damaged(void);
 bool disk_damaged_store(void);             /* in a page of the store */
 bool disk_damage_named(const char *error); /* does it name the place? */
