@@ -1,5 +1,5 @@
-/* The same creates in Redis: one call of create.lua a ticket, pipelined, a batch in flight on each
- * connection. */
+/* The same creates in Redis: one call of create.lua a ticket, pipelined. A batch is in flight on each connection; when
+ * half of it is answered it is filled up again, so the server is never left waiting for the client. */
 #include <hiredis/hiredis.h>
 #include <poll.h>
 #include <stdio.h>
@@ -9,11 +9,13 @@
 #include "bench/peers/peer.h"
 
 #define CONNECTIONS_MAX 256u
+#define BATCH_MAX 16384u
 
 struct connection {
     redisContext *redis;
-    u32 unanswered;
-    u64 begun_ns;
+    u64 sent;
+    u64 answered;
+    u64 sent_ns[BATCH_MAX]; /* by number sent, modulo */
 };
 
 struct bench {
@@ -22,7 +24,7 @@ struct bench {
     char script[64]; /* its name at the server */
     u64 sent;
     u64 answered;
-    struct histogram batch_ns;
+    struct histogram answer_ns;
 };
 
 static void script_load(struct bench *bench, const char *path)
@@ -39,6 +41,8 @@ static void script_load(struct bench *bench, const char *path)
     freeReplyObject(reply);
 }
 
+static u64 unanswered(const struct connection *connection) { return connection->sent - connection->answered; }
+
 static void batch_send(struct bench *bench, struct connection *connection)
 {
     struct timespec now;
@@ -47,14 +51,14 @@ static void batch_send(struct bench *bench, struct connection *connection)
     int done = 0;
     clock_gettime(CLOCK_REALTIME, &now);
     snprintf(now_ms, sizeof(now_ms), "%lld", (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-    connection->begun_ns = peer_now_ns();
-    while (connection->unanswered < bench->options.batch && bench->sent < bench->options.tickets) {
+    u64 now_ns = peer_now_ns();
+    while (unanswered(connection) < bench->options.batch && bench->sent < bench->options.tickets) {
         peer_ticket(&bench->options, bench->sent++, &ticket);
         const char *arguments[] = {"EVALSHA",    bench->script,  "0",        ticket.channel,
                                    ticket.queue, ticket.address, ticket.key, ticket.subject,
                                    ticket.body,  now_ms};
         redisAppendCommandArgv(connection->redis, (int)ARRAY_COUNT(arguments), arguments, NULL);
-        connection->unanswered++;
+        connection->sent_ns[connection->sent++ % BATCH_MAX] = now_ns;
     }
     while (!done) {
         if (redisBufferWrite(connection->redis, &done) != REDIS_OK)
@@ -66,6 +70,7 @@ static void answers_read(struct bench *bench, struct connection *connection)
 {
     void *reply = NULL;
     if (redisBufferRead(connection->redis) != REDIS_OK) peer_die("receiving", connection->redis->errstr);
+    u64 now_ns = peer_now_ns();
     for (;;) {
         if (redisGetReplyFromReader(connection->redis, &reply) != REDIS_OK)
             peer_die("an answer", connection->redis->errstr);
@@ -73,10 +78,9 @@ static void answers_read(struct bench *bench, struct connection *connection)
         if (((redisReply *)reply)->type != REDIS_REPLY_INTEGER)
             peer_die("create", ((redisReply *)reply)->str);
         freeReplyObject(reply);
-        connection->unanswered--;
+        histogram_add(&bench->answer_ns, now_ns - connection->sent_ns[connection->answered++ % BATCH_MAX]);
         bench->answered++;
     }
-    if (connection->unanswered == 0) histogram_add(&bench->batch_ns, peer_now_ns() - connection->begun_ns);
 }
 
 int main(int argc, char **argv)
@@ -86,8 +90,8 @@ int main(int argc, char **argv)
     bench.options = peer_options(argc - 1, argv, "redis");
     struct pollfd polls[CONNECTIONS_MAX];
     u32 count = bench.options.connections;
-    if (count > CONNECTIONS_MAX) peer_die("connections", "too many");
-    histogram_reset(&bench.batch_ns);
+    if (count > CONNECTIONS_MAX || bench.options.batch > BATCH_MAX) peer_die("connections or batch", "too many");
+    histogram_reset(&bench.answer_ns);
     for (u32 i = 0; i < count; i++) {
         bench.connections[i].redis = redisConnectUnix(bench.options.address);
         if (bench.connections[i].redis == NULL || bench.connections[i].redis->err)
@@ -102,10 +106,10 @@ int main(int argc, char **argv)
         for (u32 i = 0; i < count; i++) {
             if (polls[i].revents == 0) continue;
             answers_read(&bench, &bench.connections[i]);
-            if (bench.connections[i].unanswered == 0) batch_send(&bench, &bench.connections[i]);
+            if (unanswered(&bench.connections[i]) <= bench.options.batch / 2) batch_send(&bench, &bench.connections[i]);
         }
     }
-    peer_tell(&bench.options, peer_now_ns() - begun_ns, &bench.batch_ns);
+    peer_tell(&bench.options, peer_now_ns() - begun_ns, &bench.answer_ns);
     for (u32 i = 0; i < count; i++) redisFree(bench.connections[i].redis);
     return 0;
 }
