@@ -419,7 +419,10 @@ static void seen_forget(void)
 void oracle_recovered(const struct recovery *recovery)
 {
     u64 op = state_op(recovery->state);
-    if (!oracle->has_shadow) shadow_create(recovery->root.secret);
+    /* The write of the first root was lost: the store was made once more, and nothing had happened yet. */
+    bool anew = oracle->has_shadow && state_op(oracle->shadow) == 0 && oracle->config.secret != recovery->root.secret;
+    if (anew) munmap(oracle->memory, oracle->memory_bytes);
+    if (anew || !oracle->has_shadow) shadow_create(recovery->root.secret);
     if (op > oracle->count) violation("the desk recovered commands that never were");
     if (op < world->synced_op)
         violation("op %llu was synced, but only %llu are left", (unsigned long long)world->synced_op,
