@@ -5,7 +5,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 CC := gcc
-OPTIMIZE ?= -O2
+OPTIMIZE ?= -O3
 SANITIZE ?=
 
 .DELETE_ON_ERROR:
@@ -88,9 +88,6 @@ all: $(PROGRAMS) $(LIB)/libticketd.a $(LIB)/$(SONAME) ## the server, the tools, 
 $(BUILD)/obj/%.o: %.c $(BUILD)/packages-build.mk
 	@mkdir -p $(@D)
 	$(COMPILE)
-
-# Comparing columns is worth unrolled loops.
-$(BUILD)/obj/engine/core/columns.o: ENGINE_CFLAGS := -O3
 
 $(BUILD)/pic/%.o: %.c $(BUILD)/packages-build.mk
 	@mkdir -p $(@D)
