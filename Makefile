@@ -2,6 +2,8 @@
 
 VERSION := 0.1.0
 BUILD ?= build
+BIN := $(BUILD)/bin
+LIB := $(BUILD)/lib
 PREFIX ?= /usr/local
 DESTDIR ?=
 CC := gcc
@@ -73,8 +75,6 @@ SUPPORT := $(call sources,tests/support/*.c tests/naive/*.c)
 TESTS := $(call sources,tests/*/test_*.c)
 TEST_BINARIES := $(patsubst tests/%.c,$(BUILD)/test/%,$(TESTS))
 
-BIN := $(BUILD)/bin
-LIB := $(BUILD)/lib
 SONAME := libticketd.so.1
 PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(BIN)/ticketfloor $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
 
@@ -273,7 +273,8 @@ valgrind: $(BUILD)/valgrind/core $(CORE_TESTS) ## the same under valgrind, and e
 	@for test in $(CORE_TESTS); do echo "  $$test"; \
 	    valgrind --quiet --error-exitcode=1 --max-stackframe=4000000 --trace-children=yes $$test -j1 || exit 1; done
 
-test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM) $(CRASH) $(if $(SANITIZE),,$(FUZZERS) $(BUILD)/fuzz.dict)
+test-build: all $(TEST_BINARIES) $(BUILD)/protocol $(SIM) $(CRASH) \
+    $(if $(SANITIZE),,$(FUZZERS) $(BUILD)/fuzz.dict $(BUILD)/msan/core $(BUILD)/valgrind/core $(BIN)/ticketcost)
 
 test: test-build ## builds all and runs every test
 	@BUILD=$(BUILD) ONLY='$(ONLY)' SANITIZE='$(SANITIZE)' OPTIMIZE='$(OPTIMIZE)' tests/run $(TEST_BINARIES)
