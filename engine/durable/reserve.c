@@ -10,8 +10,9 @@ enum { RETRY_US = 500000 };
 
 static void fail(struct reserve *reserve, const char *step, i32 result)
 {
-    char what[256];
-    snprintf(what, sizeof what, "cannot prepare the next log segment (%s): %s", step, strerror(-result));
+    char what[FILE_PATH_BYTES + 128];
+    snprintf(what, sizeof what, "cannot prepare the next log segment (%s) in %s: %s", step, reserve->directory,
+             strerror(-result));
     reserve->failed(reserve->owner, what);
 }
 

@@ -61,13 +61,16 @@ static i32 refuse_damaged(const struct pass *pass)
 {
     MARK("damage in the log refused");
     const struct scan *scan = pass->scan;
+    u64 number = segment_at(pass, scan->segment)->number;
+    char next[64] = ""; /* the batch may have been the first one of the next segment */
+    if (pass->proof_segment > scan->segment)
+        snprintf(next, sizeof next, " or " SEGMENT_NAME " at offset 0", number + 1);
     snprintf(pass->error, pass->error_bytes,
-             "the log is damaged: in segment " SEGMENT_NAME " at offset %" PRIu64
-             " the batch with op %" PRIu64
+             "the log is damaged: in segment " SEGMENT_NAME " at offset %" PRIu64 "%s the batch with op %" PRIu64
              " does not verify, but it had been durable, as the batch in " SEGMENT_NAME " at offset %" PRIu64
              " shows; remedy: check the disk, look with 'ticketctl inspect', start from a backup",
-             segment_at(pass, scan->segment)->number, scan->offset, scan->op_last + 1,
-             segment_at(pass, pass->proof_segment)->number, pass->proof_offset);
+             number, scan->offset, next, scan->op_last + 1, segment_at(pass, pass->proof_segment)->number,
+             pass->proof_offset);
     return -EIO;
 }
 

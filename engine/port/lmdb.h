@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <stddef.h>
 
 #include "base/base.h"
 #include "base/hash.h"
@@ -32,6 +33,7 @@ struct store {
     MDB_dbi events, archived, root;
     MDB_txn *reader; /* the loop's; reset between calls */
     u8 page[65536];  /* being read */
+    u64 page_read;   /* the number of the last one */
     u8 *value;       /* one that has pages of its own */
     u64 value_bytes; /* room for it */
 
@@ -73,6 +75,11 @@ struct archived_value {
     u64 seq;
     u64 checksum; /* of it, seeded by the ticket */
 };
+
+static inline u64 root_checksum(const struct root_value *root)
+{
+    return hash64(root, offsetof(struct root_value, checksum), ROOT_KEY);
+}
 
 static inline u64 archived_checksum(u64 ticket, u64 seq) { return hash64(&seq, sizeof seq, ticket); }
 

@@ -136,6 +136,12 @@ struct place {
     u64 high;   /* all keys are below; U64_NONE: no bound */
 };
 
+static bool name_ascends(const struct node *before, const struct node *node)
+{
+    int order = memcmp(before->key, node->key, min_u64(before->key_bytes, node->key_bytes));
+    return order < 0 || (order == 0 && before->key_bytes < node->key_bytes);
+}
+
 /* What is wrong with it; NULL: nothing. */
 static const char *page_fault(const u8 *page, u32 page_bytes, const struct place *place)
 {
@@ -146,12 +152,15 @@ static const char *page_fault(const u8 *page, u32 page_bytes, const struct place
         head.upper > page_bytes)
         return "its bounds are wrong";
     u64 used = 0, last = 0;
+    struct node node = {0}, before;
     for (u32 i = 0; i < node_count(page); i++) {
-        struct node node;
+        before = node;
         u64 end;
         if (!node_at(page, page_bytes, i, &node, &end)) return "a node lies outside";
         used += end - (u64)(node.key - page - (i64)sizeof(struct node_head));
         bool unkeyed = place->depth > 1 && i == 0; /* the first child takes all below the second's key */
+        if (place->names && i > (place->depth > 1 ? 1u : 0u) && !name_ascends(&before, &node))
+            return "its names do not ascend";
         if (unkeyed || place->names) continue;
         if (node.key_bytes != sizeof last) return "a key has another size";
         u64 key = key_of(&node);
@@ -291,16 +300,29 @@ static i32 walk_free_node(struct walk *walk, const struct node *node, u64 by)
     return result;
 }
 
-static i32 walk_tree(struct walk *walk, const struct tree_record *record, bool names, u8 *pages);
+static i32 walk_tree(struct walk *walk, const struct tree_record *record, u64 by, bool names, u8 *pages);
 
 static bool named(const struct node *node, const char *name)
 {
     return node->key_bytes == strlen(name) && memcmp(node->key, name, node->key_bytes) == 0;
 }
 
+/* As store_lmdb.c names them; all are made with the file, so with known names in order none is missing. */
+static bool tree_known(const struct node *node)
+{
+    if (named(node, ROOT_NAME) || named(node, ARCHIVED_NAME) || named(node, EVENTS_NAME)) return true;
+    for (u32 i = 0; i < 2 * STORE_TABLES_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "table.%02u.%u", i / 2, i % 2);
+        if (named(node, name)) return true;
+    }
+    return false;
+}
+
 static i32 walk_named_tree(struct walk *walk, const struct node *node, u64 by)
 {
     struct tree_record record, *outer = walk->tree;
+    if (!tree_known(node)) return fault_at(walk, by, "a tree of an unknown name");
     if (node->flags != NODE_TREE || node->bytes != sizeof record)
         return fault_at(walk, by, "no tree's record");
     memcpy(&record, node->data, sizeof record);
@@ -308,18 +330,20 @@ static i32 walk_named_tree(struct walk *walk, const struct node *node, u64 by)
     walk->rooted = named(node, ROOT_NAME);
     walk->archived = named(node, ARCHIVED_NAME);
     walk->lazy = named(node, EVENTS_NAME);
-    i32 result = walk_tree(walk, &record, false, walk->pages + DEPTH_MAX * walk->page_bytes);
+    i32 result = walk_tree(walk, &record, by, false, walk->pages + DEPTH_MAX * walk->page_bytes);
     walk->lazy = walk->archived = walk->rooted = false;
     walk->tree = outer;
     return result;
 }
 
-static void root_note(struct walk *walk, const struct node *node)
+static bool root_sound(struct walk *walk, const struct node *node)
 {
     struct root_value root;
-    if (key_of(node) != ROOT_KEY || node->bytes != sizeof root) return;
+    if (key_of(node) == UNFINISHED_KEY) return node->bytes == sizeof(u64);
+    if (key_of(node) != ROOT_KEY || node->bytes != sizeof root) return false;
     memcpy(&root, node->data, sizeof root);
     walk->root_txn = root.txn;
+    return root.checksum == root_checksum(&root);
 }
 
 static bool archived_sound(const struct node *node)
@@ -341,8 +365,8 @@ static i32 walk_leaf(struct walk *walk, const u8 *page, const struct place *plac
             result = walk_named_tree(walk, &node, place->number);
         else if (node.flags != 0)
             result = fault_at(walk, place->number, "a value of another kind");
-        else if (walk->rooted)
-            root_note(walk, &node);
+        else if (walk->rooted && !root_sound(walk, &node))
+            result = fault_at(walk, place->number, "the root does not verify");
         else if (walk->archived && !archived_sound(&node))
             result = fault_at(walk, place->number, "an archived ticket does not verify");
     }
@@ -374,25 +398,25 @@ static i32 walk_page(struct walk *walk, const struct place *place, u64 by, u8 *p
     return result;
 }
 
-static i32 walk_tree(struct walk *walk, const struct tree_record *record, bool names, u8 *pages)
+/* `by`: the page that the record is in. */
+static i32 walk_tree(struct walk *walk, const struct tree_record *record, u64 by, bool names, u8 *pages)
 {
     struct tree_record left = *record;
-    u64 meta = 0;
     walk->tree = &left;
     if (record->depth > DEPTH_MAX || (record->depth == 0) != (record->root == U64_NONE))
-        return fault_at(walk, meta, "a tree's depth is wrong");
+        return fault_at(walk, by, "a tree's depth is wrong");
     if (record->depth == 0 && (left.branches | left.leaves | left.overflows | left.entries) != 0)
-        return fault_at(walk, meta, "an empty tree's counts are wrong");
+        return fault_at(walk, by, "an empty tree's counts are wrong");
     if (record->depth == 0) return 0;
     struct place place = {.number = record->root, .depth = record->depth, .names = names, .high = U64_NONE};
-    i32 result = walk_page(walk, &place, meta, pages);
+    i32 result = walk_page(walk, &place, by, pages);
     if (result < 0) return result;
     if (walk->lazy) {
         walk->unseen += left.overflows;
         left.overflows = left.entries = 0;
     }
     if ((left.branches | left.leaves | left.overflows | left.entries) != 0)
-        return fault_at(walk, record->root, "the counts of the tree that begins there are wrong");
+        return fault_at(walk, by, "the counts of a tree are wrong");
     return 0;
 }
 
@@ -407,14 +431,15 @@ static i32 meta_stamp_check(struct walk *walk, const struct meta *meta)
 
 static i32 walk_all(struct walk *walk, const struct meta *meta)
 {
+    u64 by = meta->txn % 2; /* the page that it is */
     walk->free_list = true;
-    i32 result = walk_tree(walk, &meta->free, false, walk->pages);
+    i32 result = walk_tree(walk, &meta->free, by, false, walk->pages);
     walk->free_list = false;
-    if (result == 0) result = walk_tree(walk, &meta->main, true, walk->pages);
+    if (result == 0) result = walk_tree(walk, &meta->main, by, true, walk->pages);
     if (result == 0) result = meta_stamp_check(walk, meta);
     if (result < 0) return result;
     if (2 + walk->taken_count + walk->unseen != walk->last_page + 1)
-        return fault_at(walk, 0, "there are pages that are neither used nor free");
+        return fault_at(walk, by, "there are pages that are neither used nor free");
     return 0;
 }
 
@@ -504,6 +529,7 @@ static i32 value_read(struct store *store, int fd, const struct node *node, u32 
     u64 number;
     memcpy(&number, node->data, sizeof number);
     if (number >= PAGES_MAX || node->bytes > VALUE_BYTES_TOP) return -EIO;
+    store->page_read = number;
     if (node->bytes > store->value_bytes) {
         file_buffer_free(store->value, store->value_bytes);
         store->value_bytes = round_up(node->bytes, FILE_BLOCK_BYTES);
@@ -559,6 +585,7 @@ static i32 tree_find(const struct lookup *lookup, const struct tree_record *tree
     if (tree->depth > DEPTH_MAX) return -EIO;
     for (; place.depth > 0; place = child_place(at, page_bytes, &place, node_search(at, page_bytes, name, key, true))) {
         if (place.number >= PAGES_MAX) return -EIO;
+        lookup->store->page_read = place.number;
         i32 result = read_exactly(lookup->fd, at, page_bytes, place.number * page_bytes);
         if (result < 0) return result == -EBADMSG ? -EIO : result;
         if (page_fault(at, page_bytes, &place) != NULL) return -EIO;

@@ -31,13 +31,13 @@ static i32 root_get(struct store *store, MDB_txn *txn, struct root_value *root)
     if (code != 0) return result_of(code);
     if (value.mv_size != sizeof *root) return -EIO;
     memcpy(root, value.mv_data, sizeof *root);
-    return root->checksum == hash64(root, offsetof(struct root_value, checksum), ROOT_KEY) ? 0 : -EIO;
+    return root->checksum == root_checksum(root) ? 0 : -EIO;
 }
 
 static i32 root_put(struct store *store, MDB_txn *txn, const struct store_root *root)
 {
     struct root_value stored = {.root = *root, .rows_sum = store->rows_sum, .txn = mdb_txn_id(txn)};
-    stored.checksum = hash64(&stored, offsetof(struct root_value, checksum), ROOT_KEY);
+    stored.checksum = root_checksum(&stored);
     u64 number = ROOT_KEY;
     MDB_val key = value_of(&number, sizeof number);
     MDB_val value = value_of(&stored, sizeof stored);
@@ -232,7 +232,12 @@ static i32 open_all(struct store *store, const char *directory, struct io *io, c
     if (result == 0 && write) result = result_of(mdb_env_sync(store->env, 1));
     if (result == 0) result = databases_open(store, write, false);
     if (result == 0 && write) result = file_sync_directory(directory);
-    if (result == 0) result = store_event_last(store, &store->event_last);
+    if (result < 0) return result;
+    result = store_event_last(store, &store->event_last);
+    if (result < 0)
+        snprintf(error, error_bytes, "the newest events in page %llu of the store %s cannot be read: %s; remedy: %s",
+                 (unsigned long long)store->page_read, directory, strerror(-result),
+                 "see to the disk, else start from a backup");
     if (result == 0 && write) result = lmdb_helper_start(store, io);
     return result;
 }
