@@ -1,7 +1,6 @@
 /* The clients: workers with a session each, who must get every request done exactly once; subscribers, who
  * must see every event once; and others, who disturb. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/hash.h"
 #include "core/frame.h"
@@ -10,14 +9,14 @@
 #include "port/clock.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/request.h"
+#include "tests/sim/wish.h"
 #include "tests/sim/world.h"
 
 #define CLIENTS_MAX    32u
 #define WINDOW         8u
 #define RECENT         32u
 #define RECEIVED_BYTES (1u << 20)
-#define BACKUPS        40u
-#define LIVELY_PART    8u  /* of a gap one of so many parts */
+#define LIVELY_PART    8u           /* of a gap one of so many parts */
 #define CONTROL_SEQ    (1ull << 62) /* of what belongs to no session */
 #define CATALOG_STEPS  48u
 
@@ -67,10 +66,12 @@ struct client {
     u64 event_next; /* subscriber */
     bool subscribed;
     u32 catalog_step;
-    bool halted;   /* must register again */
-    bool gives_up; /* what was refused: it asks for something else */
-    bool lost;     /* the desk is older than what it knows */
-    u8 *sending;   /* not written yet */
+    struct wish wish; /* not answered yet */
+    bool halted;      /* must register again */
+    bool gives_up;    /* what was refused: it asks for something else */
+    bool lost;        /* the desk is older than what it knows */
+    bool finished;    /* has sent its last request */
+    u8 *sending;      /* not written yet */
     u32 sending_bytes;
     u32 sending_capacity;
     u8 *received;
@@ -78,15 +79,7 @@ struct client {
     u64 answered;
 };
 
-/* By its number: what had been told of when it was asked for, and whether it was granted. */
-struct backup_wish {
-    u64 op;
-    u64 control_seq;
-    bool granted;
-};
-
 struct clients {
-    struct backup_wish backups[BACKUPS];
     struct client items[CLIENTS_MAX];
     u32 count;
     u64 tickets; /* about */
@@ -112,6 +105,7 @@ static void client_add(enum client_kind kind)
 void clients_create(void)
 {
     clients = world_alloc(sizeof *clients);
+    wishes_forget();
     for (u32 i = 0; i < world->plan.workers; i++) client_add(CLIENT_WORKER);
     for (u32 i = 0; i < world->plan.subscribers; i++) client_add(CLIENT_SUBSCRIBER);
     for (u32 i = 0; i < world->plan.others; i++) {
@@ -172,6 +166,7 @@ static void disconnect(struct client *client)
     client->phase = PHASE_OFF;
     client->subscribed = false;
     client->casual_hash = 0; /* nobody will know */
+    client->wish.seq = 0;
     client->sending_bytes = client->received_bytes = 0;
     client->next_ns = world->now_ns + some_ns(200 * MS_NS);
 }
@@ -282,6 +277,7 @@ static void request_records(struct client *client, u16 op)
 {
     u32 records = chance(2, 3) ? 1 : 1 + (u32)chance_below(6);
     if (world->plan.text_bytes < 200 && chance(1, 20)) records = 1 + (u32)chance_below(40);
+    records = min_u32(records, tkd_op_info(op)->records_max);
     if (op == TKD_OP_CATALOG_APPLY && client->catalog_step > 0 && client->catalog_step <= CATALOG_STEPS) {
         request_add_catalog(&clients->request, client->catalog_step++ - 1);
         return;
@@ -296,6 +292,7 @@ static void request_records(struct client *client, u16 op)
 static u64 some_time(void)
 {
     if (!world->plan.virtual_clock) return chance(1, 100) ? clock_wall_ms() : 0;
+    if (world->healed) return clock_wall_ms() + DAY_MS;
     if (chance(1, 4)) return 0;
     return clock_wall_ms() - (chance(1, 20) ? chance_below(HOUR_MS) : 0);
 }
@@ -342,15 +339,20 @@ static void query(struct client *client)
 
 static void checkpoint(struct client *client)
 {
-    if (chance(1, 3)) {
-        char name[16];
-        struct backup_wish *wish = &clients->backups[chance_below(BACKUPS)];
-        sprintf(name, "b%u", (u32)(wish - clients->backups));
+    char name[WISH_NAME_BYTES];
+    if (client->wish.seq != 0) return;
+    if (wish_draw(&client->wish, client->control_seq + 1, name))
         control(client, TKD_OP_BACKUP, &(struct tkd_backup){0}, name);
-        if (!wish->granted) *wish = (struct backup_wish){.op = oracle_told_op(), .control_seq = client->control_seq};
-    } else {
+    else
         control(client, TKD_OP_CHECKPOINT, &(struct tkd_empty){0}, NULL);
-    }
+}
+
+/* Under the virtual clock deadlines come with the commands behind them. */
+static void work_last(struct client *client)
+{
+    if (!world->plan.virtual_clock || client->finished || client->outstanding_count > 0) return;
+    client->finished = true;
+    work_new(client);
 }
 
 /* When requests may be begun next: where there are gaps, at the beginning of each. */
@@ -362,7 +364,10 @@ static u64 lively_ns(void)
 
 static void work(struct client *client)
 {
-    if (world->healed) return;
+    if (world->healed) {
+        work_last(client);
+        return;
+    }
     client->work_ns = max_u64(client->work_ns, lively_ns());
     if (world->now_ns < client->work_ns) {
         act_at(client, client->work_ns);
@@ -403,14 +408,54 @@ static void acknowledged(struct client *client, u32 at, const struct tkd_frame *
                           .frame = taken.frame};
 }
 
-static void answered_again(struct client *client, const struct tkd_frame *frame)
+static struct client *twin_of(const struct client *client)
 {
+    return &clients->items[client->number % world->plan.workers];
+}
+
+static bool has_twin(const struct client *client)
+{
+    for (u32 i = 0; i < clients->count; i++) {
+        if (clients->items[i].kind == CLIENT_TWIN && twin_of(&clients->items[i]) == client) return true;
+    }
+    return false;
+}
+
+/* What was acknowledged, again: the same answer, or why it will never come. A twin may have taken the session
+ * over, and asks for something else under the same seq. */
+static void answered_again(const struct client *client, const struct done *done,
+                           const struct tkd_frame *frame)
+{
+    const struct tkd_frame *asked = (const struct tkd_frame *)(const void *)done->frame;
+    bool other = frame->op != asked->op;
+    switch (frame->status) {
+    case TKD_OK:
+        if (!other && hash64(frame + 1, frame->size - TKD_FRAME_BYTES, 2) == done->results_hash) return;
+        break;
+    case TKD_STOPPING:
+        return;
+    case TKD_FENCED:
+        if (has_twin(client)) return;
+        break;
+    case TKD_SEQUENCE_REUSED:
+        if (!other) break;
+        oracle_refused(frame->session, frame->seq, frame->status);
+        return;
+    case TKD_SESSION_EXPIRED:
+    case TKD_SEQUENCE_FORGOTTEN:
+        oracle_refused(frame->session, frame->seq, frame->status);
+        return;
+    }
+    violation("seq %llu was answered differently the second time: %s", (unsigned long long)frame->seq,
+              tkd_status_info(frame->status)->name);
+}
+
+static void answered_known(const struct client *client, const struct tkd_frame *frame)
+{
+    if (client->lost) return; /* what it knows may be gone */
     for (u32 i = 0; i < RECENT; i++) {
         const struct done *done = &client->recent[i];
-        if (done->frame == NULL || done->seq != frame->seq || client->session != frame->session) continue;
-        if (frame->status != TKD_OK) return;
-        if (hash64(frame + 1, frame->size - TKD_FRAME_BYTES, 2) != done->results_hash)
-            violation("seq %llu was answered differently the second time", (unsigned long long)frame->seq);
+        if (done->frame != NULL && done->seq == frame->seq) answered_again(client, done, frame);
     }
 }
 
@@ -424,10 +469,16 @@ static void session_lost(struct client *client)
     }
 }
 
-static bool to_retry(u32 status)
+static bool stops(const struct outstanding *outstanding)
 {
-    return tkd_status_info(status)->class == TKD_STATUS_retry || status == TKD_SEQUENCE_GAP ||
-           status == TKD_FENCED || status == TKD_HELLO_FIRST;
+    return ((const struct tkd_frame *)(const void *)outstanding->frame)->flags & TKD_FLAG_STOP;
+}
+
+static bool to_retry(const struct client *client, u32 status)
+{
+    if (status == TKD_FENCED) return has_twin(client);
+    if (status == TKD_HALTED) return false;
+    return tkd_status_info(status)->class == TKD_STATUS_retry || status == TKD_SEQUENCE_GAP;
 }
 
 static void answer_command(struct client *client, const struct tkd_frame *frame)
@@ -436,21 +487,22 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
     while (at < client->outstanding_count && client->outstanding[at].seq != frame->seq) at++;
     if (frame->session != client->session) return;
     if (at == client->outstanding_count) {
-        answered_again(client, frame);
+        answered_known(client, frame);
         return;
     }
     if (frame->status == TKD_OK) {
         acknowledged(client, at, frame);
     } else if (frame->status == TKD_SESSION_EXPIRED) {
+        oracle_refused(frame->session, frame->seq, frame->status);
         session_lost(client);
         disconnect(client);
-    } else if (frame->status == TKD_HALTED) {
+    } else if (frame->status == TKD_HALTED && stops(&client->outstanding[at])) {
         client->halted = true;
         disconnect(client);
     } else if (frame->status == TKD_BAD_TIME && client->outstanding[at].time_ms != 0) {
         client->gives_up = true;
         disconnect(client);
-    } else if (to_retry(frame->status) || frame->status == TKD_DESK_FULL) {
+    } else if (to_retry(client, frame->status) || frame->status == TKD_DESK_FULL) {
         if (frame->status == TKD_DESK_FULL && frame->op != TKD_OP_TICKET_CREATE &&
             frame->op != TKD_OP_TICKET_UPDATE)
             violation("seq %llu: a full desk refuses what needs no room", (unsigned long long)frame->seq);
@@ -477,18 +529,28 @@ static void answer_session(struct client *client, const struct tkd_frame *frame)
     oracle_acknowledged(hash, result, frame->size - TKD_FRAME_BYTES);
     if (client->session != result->id) {
         session_lost(client);
-        client->next_seq = 1;
+        client->next_seq = client->lost ? U64_NONE : 1; /* the loss may have taken its end as well */
     }
     client->session = result->id;
     client->halted = false;
     session_attach(client);
 }
 
+static void attach_refused(const struct client *client, const struct tkd_frame *frame)
+{
+    say("client %u: attach: %s", client->number, tkd_status_info(frame->status)->name);
+    if (frame->status == TKD_SESSION_EXPIRED)
+        oracle_refused(client->session, 1, frame->status);
+    else if (frame->status != TKD_STOPPING)
+        violation("attaching to session %llx was refused: %s", (unsigned long long)client->session,
+                  tkd_status_info(frame->status)->name);
+}
+
 static void answer_attach(struct client *client, const struct tkd_frame *frame)
 {
     if (frame->status != TKD_OK) {
-        say("client %u: attach: %s", client->number, tkd_status_info(frame->status)->name);
-        if (frame->status == TKD_SESSION_EXPIRED || frame->status == TKD_NOT_FOUND) session_lost(client);
+        attach_refused(client, frame);
+        if (frame->status == TKD_SESSION_EXPIRED) session_lost(client);
         disconnect(client);
         return;
     }
@@ -496,20 +558,6 @@ static void answer_attach(struct client *client, const struct tkd_frame *frame)
     memcpy(&session, frame + 1, sizeof session);
     attached(client, session.next_seq);
     act_at(client, world->now_ns + 1);
-}
-
-static void answer_backup(const struct tkd_frame *frame)
-{
-    for (u32 i = 0; i < BACKUPS; i++) {
-        struct backup_wish *wish = &clients->backups[i];
-        if (wish->control_seq == frame->seq && frame->status == TKD_OK) wish->granted = true;
-    }
-}
-
-u64 clients_backup_op(const char *name)
-{
-    const struct backup_wish *wish = &clients->backups[strtoul(name + 1, NULL, 10)];
-    return wish->granted ? wish->op : 0;
 }
 
 static void answer_worker(struct client *client, const struct tkd_frame *frame)
@@ -524,13 +572,17 @@ static void answer_worker(struct client *client, const struct tkd_frame *frame)
             session_attach(client);
         return;
     case TKD_OP_REGISTER:
-        answer_session(client, frame);
+        if (frame->session == 0)
+            answer_session(client, frame);
+        else
+            answer_command(client, frame);
         return;
     case TKD_OP_ATTACH:
         answer_attach(client, frame);
         return;
+    case TKD_OP_CHECKPOINT:
     case TKD_OP_BACKUP:
-        answer_backup(frame);
+        wish_answered(&client->wish, frame);
         return;
     default:
         if (tkd_op_info(frame->op)->class == TKD_CLASS_command) answer_command(client, frame);
@@ -582,11 +634,6 @@ static void answer_subscriber(struct client *client, const struct tkd_frame *fra
 
 /* ---- Twins: a second connection of a worker's session, which says again what the worker has said ---- */
 
-static struct client *twin_of(const struct client *client)
-{
-    return &clients->items[client->number % world->plan.workers];
-}
-
 static void twin(struct client *client)
 {
     const struct client *worker = twin_of(client);
@@ -601,7 +648,9 @@ static void twin(struct client *client)
     const struct done *done = &worker->recent[chance_below(RECENT)];
     if (chance(1, 6) && done->frame != NULL && world->plan.durability == WAL_SYNC) {
         /* Another request under a seq that was acknowledged: never taken. */
-        request_begin(&clients->request, TKD_OP_TICKET_UPDATE, done->seq);
+        u16 op = ((const struct tkd_frame *)(const void *)done->frame)->op;
+        op = op == TKD_OP_TICKET_UPDATE ? TKD_OP_AGENT_PRESENCE : TKD_OP_TICKET_UPDATE;
+        request_begin(&clients->request, op, done->seq);
         request_frame(&clients->request)->session = client->session;
         request_add_random(&clients->request, clients->tickets, 20);
         push_sealed(client);
@@ -615,14 +664,14 @@ static void twin(struct client *client)
 /* What the worker still waits for, or knows already: the same answer. */
 static void answer_twin(const struct client *client, const struct tkd_frame *frame)
 {
-    struct client *worker = twin_of(client);
-    if (frame->status != TKD_OK || tkd_op_info(frame->op)->class != TKD_CLASS_command) return;
-    if (frame->session != worker->session) return;
-    for (u32 i = 0; i < worker->outstanding_count; i++) {
+    const struct client *worker = twin_of(client);
+    if (frame->op == TKD_OP_ATTACH && frame->status != TKD_OK) attach_refused(client, frame);
+    if (tkd_op_info(frame->op)->class != TKD_CLASS_command || frame->session != worker->session) return;
+    for (u32 i = 0; i < worker->outstanding_count && frame->status == TKD_OK; i++) {
         if (worker->outstanding[i].seq == frame->seq)
             oracle_acknowledged(worker->outstanding[i].hash, frame + 1, frame->size - TKD_FRAME_BYTES);
     }
-    answered_again(worker, frame);
+    answered_known(worker, frame);
 }
 
 /* ---- Others ---- */

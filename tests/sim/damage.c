@@ -1,16 +1,20 @@
 /* Damage: at rest (a sector of the log, a page of the store), and by a disk that says of a write to the log
  * that it is done when it was lost, went to another place of the file, or arrived with a wrong bit.
  *
- * One damage is there at a time, and what should stand in its places is known. Nothing can tell that the
- * newest write was ever there; so when such a write was the last one of its process, it is put right unseen.
+ * One damage is there at a time, and what should stand in its places is known. Damage of the log that did no
+ * harm stays, and may be found later. Nothing can tell that the newest write was ever there; so when such a
+ * write was the last one of its process, it is put right unseen.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "durable/batch.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/world.h"
 
-#define BLOCK      4096u
-#define PLACES_MAX 2u
+#define BLOCK      BLOCK_BYTES
+#define PLACES_NEW 2u  /* of the damage that is there: where it should be, and where it is */
+#define PLACES_MAX 34u /* and of older ones */
 
 struct place {
     struct inode *inode; /* NULL: it is gone */
@@ -28,10 +32,10 @@ struct written {
 struct damage {
     bool there;
     bool provable; /* something behind it shows that it was there */
-    bool earlier;  /* there was some that did no harm then, and may now be found too */
     bool known;    /* the process knows of it and runs on */
-    char path[PATH_BYTES];
+    bool old;      /* what stands in its places is sound, but old, or another place's */
     struct place places[PLACES_MAX];
+    u32 older; /* the next one that makes room */
     u8 *store; /* all of its file as it was before: a start may write over what is damaged */
     u64 store_bytes;
     /* The newest durable write to the log: nothing behind it can tell whether it had been there. Behind it
@@ -41,19 +45,28 @@ struct damage {
 };
 static struct damage damage;
 
-static void places_free(void)
+static void place_free(struct place *place)
 {
-    for (u32 i = 0; i < PLACES_MAX; i++) {
-        world_free(damage.places[i].right);
-        damage.places[i] = (struct place){0};
-    }
-    world_free(damage.store);
-    damage.store = NULL;
+    world_free(place->right);
+    *place = (struct place){0};
 }
 
-void damage_create(void) { damage = (struct damage){0}; }
+/* There is none any more, but older ones. */
+static void damage_end(void)
+{
+    for (u32 i = 0; i < PLACES_NEW; i++) place_free(&damage.places[i]);
+    world_free(damage.store);
+    damage.store = NULL;
+    damage.there = damage.known = false;
+}
 
-void damage_destroy(void) { places_free(); }
+void damage_create(void) { damage = (struct damage){.older = PLACES_NEW}; }
+
+void damage_destroy(void)
+{
+    damage_end();
+    for (u32 i = PLACES_NEW; i < PLACES_MAX; i++) place_free(&damage.places[i]);
+}
 
 void damage_gone(const struct inode *inode)
 {
@@ -90,15 +103,13 @@ void damage_log_written(struct inode *inode, u64 offset, u64 bytes, bool on_disk
 void damage_note(u32 index, struct inode *inode, u64 offset, u32 bytes)
 {
     struct place *place = &damage.places[index];
-    if (index == 0) places_free();
+    if (index == 0) damage_end();
     *place = (struct place){.inode = inode, .offset = offset, .bytes = bytes, .right = world_alloc(bytes)};
     memcpy(place->right, inode->cache + offset, bytes);
-    if (index == 0 && inode->memory_fd != 0) {
-        damage.store_bytes = inode->bytes;
-        damage.store = world_alloc(inode->bytes);
-        memcpy(damage.store, inode->cache, inode->bytes);
-    }
-    snprintf(damage.path, PATH_BYTES, "%s", disk_path(inode));
+    if (index > 0 || inode->memory_fd == 0) return;
+    damage.store_bytes = inode->bytes;
+    damage.store = world_alloc(inode->bytes);
+    memcpy(damage.store, inode->cache, inode->bytes);
 }
 
 /* ... and now it does no more, or it is as it was. */
@@ -106,7 +117,8 @@ void damage_done(enum fault kind, bool provable)
 {
     damage.there = false;
     damage.provable = provable;
-    for (u32 i = 0; i < PLACES_MAX; i++) {
+    damage.old = kind == FAULT_STORE_LOST || kind == FAULT_STORE_MISDIRECTED;
+    for (u32 i = 0; i < PLACES_NEW; i++) {
         const struct place *place = &damage.places[i];
         if (place->inode == NULL) continue;
         const u8 *now = place->inode->cache + place->offset;
@@ -115,7 +127,8 @@ void damage_done(enum fault kind, bool provable)
     }
     if (!damage.there) return;
     fault_count(kind);
-    say("%s: %s at %llu", fault_names[kind], damage.path, (unsigned long long)damage.places[0].offset);
+    say("%s: %s at %llu", fault_names[kind], disk_path(damage.places[0].inode),
+        (unsigned long long)damage.places[0].offset);
 }
 
 /* ---- At rest ---- */
@@ -225,11 +238,70 @@ bool disk_damaged_store(void)
     return damage.there && damage.places[0].inode != NULL && damage.places[0].inode->memory_fd != 0;
 }
 
+/* Pages in the middle of a long value have no number of their own: it is named by its first one. A sound page
+ * out of place shows where something contradicts it. */
+static bool page_named(const struct place *place, const char *error)
+{
+    const char *at = strstr(error, " page ");
+    if (at == NULL || place->inode == NULL) return false;
+    u64 named = strtoull(at + 6, NULL, 10), first = place->offset / BLOCK, number;
+    memcpy(&number, place->right, sizeof number);
+    if (damage.old || (number != first && named < first)) return true;
+    return named >= first && named * BLOCK < place->offset + place->bytes;
+}
+
+/* As it should stand there. */
+static void block_right(const struct inode *inode, u64 offset, u8 *block)
+{
+    memcpy(block, inode->cache + offset, BLOCK);
+    for (u32 i = 0; i < PLACES_MAX; i++) {
+        const struct place *place = &damage.places[i];
+        u64 begin = max_u64(offset, place->offset),
+            end = min_u64(offset + BLOCK, place->offset + place->bytes);
+        if (place->inode == inode && begin < end)
+            memcpy(block + (begin - offset), place->right + (begin - place->offset), end - begin);
+    }
+}
+
+/* By its segment, and the offset of the batch whose block it is in. */
+static bool batch_named(const struct place *place, const char *error)
+{
+    const char *name = strrchr(disk_path(place->inode), '/'),
+               *proof = strstr(error, ", but it had been durable");
+    if (name++ == NULL) return false; /* it has been removed */
+    for (const char *at = error; (at = strstr(at, name)) != NULL && (proof == NULL || at < proof); at++) {
+        _Alignas(8) u8 block[BLOCK];
+        unsigned long long offset;
+        if (sscanf(at + strlen(name), " at offset %llu", &offset) != 1) continue;
+        if (offset % BLOCK != 0 || offset + BLOCK > place->inode->bytes) continue;
+        block_right(place->inode, offset, block);
+        const struct batch *batch = (const struct batch *)(const void *)block;
+        u64 end =
+            offset + max_u64(BLOCK, batch->magic == BATCH_MAGIC ? batch_bytes_on_disk(batch->bytes) : 0);
+        if (offset < place->offset + place->bytes && place->offset < end) return true;
+    }
+    return false;
+}
+
 bool disk_damage_named(const char *error)
 {
-    if (disk_damaged_store()) return strstr(error, "store") != NULL;
-    const char *name = strrchr(damage.path, '/') + 1;
-    return strstr(error, damage.earlier ? ".log" : name) != NULL;
+    /* A row is named by its chunk; what the sum over all rows tells of has no place. */
+    if (disk_damaged_store())
+        return page_named(&damage.places[0], error) || page_named(&damage.places[1], error) ||
+               strstr(error, "the store is damaged: chunk ") != NULL ||
+               strstr(error, "the store is damaged: its rows ") != NULL;
+    for (u32 i = 0; i < PLACES_MAX; i++)
+        if (damage.places[i].inode != NULL && batch_named(&damage.places[i], error)) return true;
+    return false;
+}
+
+static void place_undo(struct place *place)
+{
+    if (place->inode != NULL) {
+        memcpy(place->inode->cache + place->offset, place->right, place->bytes);
+        memcpy(place->inode->durable + place->offset, place->right, place->bytes);
+    }
+    place_free(place);
 }
 
 void disk_damage_known(void) { damage.known = true; }
@@ -237,10 +309,15 @@ void disk_damage_known(void) { damage.known = true; }
 void disk_damage_forget(void)
 {
     if (damage.known) return;
+    bool stays = damage.there && !disk_damaged_store();
     if (damage.there) world->tally->damage_harmless++;
-    damage.earlier = damage.earlier || (damage.there && !disk_damaged_store());
-    damage.there = false;
-    places_free();
+    for (u32 i = 0; i < PLACES_NEW && stays; i++) {
+        place_undo(&damage.places[damage.older]);
+        damage.places[damage.older] = damage.places[i];
+        damage.places[i] = (struct place){0};
+        damage.older = PLACES_NEW + (damage.older + 1 - PLACES_NEW) % (PLACES_MAX - PLACES_NEW);
+    }
+    damage_end();
 }
 
 static void store_put_back(struct inode *inode)
@@ -257,15 +334,12 @@ void disk_damage_undo(void)
     struct inode *inode = damage.places[0].inode;
     bool whole = damage.store != NULL && inode != NULL && !damage.known;
     if (whole) store_put_back(inode);
-    for (u32 i = 0; i < PLACES_MAX && !whole; i++) {
-        const struct place *place = &damage.places[i];
-        if (place->inode == NULL) continue;
-        if (damage.known && place->offset < 2 * BLOCK) continue; /* it has gone on from the older meta page */
-        memcpy(place->inode->cache + place->offset, place->right, place->bytes);
-        memcpy(place->inode->durable + place->offset, place->right, place->bytes);
+    for (u32 i = 0; i < PLACES_MAX; i++) {
+        /* Running on it has gone on from the older meta page. */
+        bool meta = damage.known && damage.places[i].offset < 2 * BLOCK;
+        if (i >= PLACES_NEW || !(whole || meta)) place_undo(&damage.places[i]);
     }
-    damage.there = damage.known = false;
-    places_free();
+    damage_end();
 }
 
 void disk_damage_settle(void)

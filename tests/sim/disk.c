@@ -15,7 +15,7 @@
 #include "base/hash.h"
 #include "port/file.h"
 #include "tests/sim/disk.h"
-#include "tests/sim/exhaust.h"
+#include "tests/sim/injected.h"
 #include "tests/sim/world.h"
 
 #define INODES_MAX   512u
@@ -461,7 +461,7 @@ i32 disk_write_end(struct disk_write *write)
         error = write->durable && chance(1, 4) ? -ENOSPC : -EIO;
     if (error < 0) {
         write_torn(write, true);
-        world->errors_expected = true;
+        injected_note(CALL_WRITE, path_of(write->inode), error);
         result = error;
     } else {
         write_arrived(inode, write);
@@ -475,7 +475,7 @@ static i32 inode_sync(struct inode *inode, u32 number)
     i32 error = exhaust_call(inode->directory ? CALL_SYNC_DIRECTORY : CALL_SYNC);
     if (error == 0 && fault(FAULT_SYNC_ERROR, 1, 300)) error = -EIO;
     if (error < 0) {
-        world->errors_expected = true;
+        injected_note(inode->directory ? CALL_SYNC_DIRECTORY : CALL_SYNC, path_of(number), error);
         if (!inode->directory)
             sectors_gamble(inode, false); /* the rest is lost, though a cache still shows it */
         if (inode->direct) memcpy(inode->cache, inode->durable, inode->bytes_max);
@@ -623,7 +623,10 @@ i32 file_allocate(i32 fd, u64 bytes)
     if (error < 0) return error;
     struct inode *inode = inode_of(fd);
     if (bytes <= inode->bytes) return 0;
-    if (bytes - inode->bytes > disk_room()) return -ENOSPC;
+    if (bytes - inode->bytes > disk_room()) {
+        injected_note(CALL_ALLOCATE, disk_path(inode), -ENOSPC);
+        return -ENOSPC;
+    }
     inode_resize(inode, bytes);
     return 0;
 }
@@ -641,7 +644,7 @@ i64 disk_read(i32 fd, void *buffer, u64 bytes, u64 offset)
     i32 error = world->judging ? 0 : exhaust_call(CALL_READ);
     if (error == 0 && fault(FAULT_READ_ERROR, 1, inode->memory_fd != 0 ? 4000 : 100)) error = -EIO;
     if (error < 0) {
-        world->errors_expected = true;
+        injected_note(CALL_READ, disk_path(inode), error);
         return error;
     }
     u64 there = min_u64(bytes, sat_sub(inode->bytes, offset));
@@ -663,7 +666,7 @@ i32 disk_append(i32 fd, const void *buffer, u32 bytes, u64 offset, bool durable)
     struct inode *inode = inode_of(fd);
     if (offset + bytes > inode->bytes) {
         if (offset + bytes - inode->bytes > disk_room()) {
-            world->errors_expected = true;
+            injected_note(CALL_WRITE, disk_path(inode), -ENOSPC);
             fault_count(FAULT_STORE_FULL);
             return -ENOSPC;
         }

@@ -44,7 +44,7 @@ void exhaust_begin(void)
  * point. */
 static void fire(void)
 {
-    passed.fired = world->errors_expected = true;
+    passed.fired = world->point_reached = true;
     world->plan.power = POWER_NOTHING + choice.number % 4;
 }
 
@@ -52,7 +52,7 @@ static void fire(void)
 
 static _Noreturn void die(enum death death)
 {
-    world->errors_expected = true;
+    world->point_reached = true;
     if (death != DEATH_KILL) world->plan.power = POWER_NOTHING + (death - DEATH_POWER_NOTHING);
     crash_now(death != DEATH_KILL);
 }
@@ -129,7 +129,7 @@ bool exhaust_memory(void)
 void exhaust_told(const char *reason)
 {
     static const char *const things[] = {"log", "store", "/data", "ring", "listen", "signals"};
-    if (!passed.fired || !world->errors_expected || choice.kind == POINT_STEP) return;
+    if (!passed.fired || !world->point_reached || choice.kind == POINT_STEP) return;
     if (choice.kind == POINT_MEMORY) {
         if (strstr(reason, "memory") == NULL) violation("no memory, but the reason is: %s", reason);
         return;

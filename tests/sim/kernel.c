@@ -499,6 +499,7 @@ static u64 next_ns(void)
     u64 next = min_u64(clients_next_ns(), crowd_next_ns());
     next = min_u64(next, min_u64(store_next_ns(), exhaust_next_ns()));
     if (!world->healed) next = min_u64(next, world->next_fault_ns);
+    if (world->end_ns > world->now_ns) next = min_u64(next, world->end_ns);
     for (u32 i = 0; i < kernel->pending_count; i++) {
         const struct pending *pending = &kernel->pending[i];
         if (pending->due_ns > world->now_ns) next = min_u64(next, pending->due_ns);

@@ -8,9 +8,11 @@
 #include "durable/checkpoint.h"
 #include "durable/recovery.h"
 #include "edge/server.h"
+#include "port/clock.h"
 #include "port/file.h"
-#include "tests/sim/exhaust.h"
+#include "tests/sim/injected.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/wish.h"
 
 #define ERROR_BYTES     1024u
 #define HEALING_NS      ((u64)3600 * SECOND_NS)
@@ -33,6 +35,12 @@ static struct process process;
 u64 process_events(void) { return state_events_read(process.recovery.state)->seq_next - 1; }
 u64 process_durable_op(void) { return wal_durable_op(process.recovery.wal); }
 
+bool process_lacks_room(bool copy)
+{
+    u64 wanted = DISK_ROOM_BYTES + (copy ? store_bytes(process.recovery.store) : 2 * world->plan.ring_bytes);
+    return injected_error("/data", -ENOSPC) || injected_room_least() < wanted;
+}
+
 static struct state_config desk_config(void)
 {
     return (struct state_config){.memory_bytes = world->plan.memory_bytes,
@@ -45,7 +53,7 @@ static void storage_failed(void *owner, const char *what)
     (void)owner;
     say("failed: %s", what);
     exhaust_told(what);
-    if (!world->errors_expected) violation("the storage failed by itself: %s", what);
+    if (!world->point_reached && !injected_named(what)) violation("the storage failed by itself: %s", what);
     process.failed = true;
     server_fail(&process.server, what);
 }
@@ -59,15 +67,12 @@ static enum end refused(void)
     say("refused: %s", process.error);
     if (process.error[0] == 0) violation("a start was refused without a reason");
     exhaust_told(process.error);
-    if (disk_damaged()) {
-        bool named = disk_damage_named(process.error);
-        if (!world->errors_expected && !world->disk_full && !named)
-            violation("a start was refused without naming the damaged place: %s", process.error);
-        if (named) world->tally->damage_refused++;
-        disk_damage_undo(); /* the operator has put back what should stand there */
-    } else if (!world->errors_expected && !world->disk_full) {
-        violation("a start was refused: %s", process.error);
-    }
+    bool damaged = disk_damaged(), named = damaged && disk_damage_named(process.error);
+    if (!named && !world->point_reached && !injected_named(process.error))
+        violation("a start was refused%s: %s", damaged ? " without naming the damaged place" : "",
+                  process.error);
+    if (named) world->tally->damage_refused++;
+    if (damaged) disk_damage_undo(); /* the operator has put back what should stand there */
     world->tally->refused++;
     return END_REFUSED;
 }
@@ -136,6 +141,13 @@ static void close_all(void)
     io_destroy(process.io);
 }
 
+/* The last one, of a stop. Whatever else fails than for want of room has been told as a failure of the
+ * storage. */
+static void checkpoint_failed(i32 result)
+{
+    if (result != -ENOSPC || !process_lacks_room(false)) violation("a stop failed: %s", strerror(-result));
+}
+
 static enum end live(void)
 {
     i32 signals = host_signals();
@@ -156,8 +168,10 @@ static enum end live(void)
 static enum end process_run(void)
 {
     memset(&process, 0, sizeof process);
-    world->errors_expected = false;
+    world->point_reached = false;
+    injected_forget();
     world->running = true;
+    world->processes++;
     world->stop_signal = false;
     world->crash_in =
         world->plan.faults[FAULT_CRASH] && !world->healed ? 1 + chance_below(world->plan.crash_steps * 2) : 0;
@@ -173,10 +187,11 @@ static enum end process_run(void)
 /* What the modes promise: sync keeps everything, the others lose nothing by the end of the process alone. */
 static void log_died(bool power)
 {
+    bool torn = power || injected_below(CALL_SYNC, "/data/log"); /* what was not synced */
     if (world->ended_ns == 0) world->ended_ns = world->now_ns;
     if (process.recovery.wal != NULL)
         world->synced_op = max_u64(world->synced_op, wal_synced_op(process.recovery.wal));
-    if (world->plan.durability == WAL_SYNC || world->may_lose || !(power || world->errors_expected)) return;
+    if (world->plan.durability == WAL_SYNC || world->may_lose || !torn) return;
     world->may_lose = true;
     world->lost_ns = world->ended_ns;
 }
@@ -206,6 +221,7 @@ static void heal(void)
 {
     say("healed");
     world->healed = true;
+    world->end_ns = world->now_ns + world->plan.deadlines_ns;
     world->crash_in = 0;
     world->disk_full = false;
     world->slow_factor = world->store_slow_factor = 1;
@@ -216,17 +232,16 @@ static void heal(void)
 
 void time_passes(void)
 {
-    bool hindered = !process.served || world->disk_full || world->slow_factor > 1 || world->store_slow_factor > 1 ||
-                    world->now_ns < world->stuck_until_ns;
+    bool hindered = !process.served || world->disk_full || world->slow_factor > 1 ||
+                    world->store_slow_factor > 1 || world->now_ns < world->stuck_until_ns;
     if (hindered) world_disturb(world->now_ns);
     if (!world->healed && world->now_ns >= world->plan.duration_ns) heal();
     if (!world->healed) return;
-    if (process.served && !process.told && clients_done()) {
-        process.told = true;
-        world->done = true;
-        world->stop_signal = true;
+    if (world->now_ns >= world->end_ns && process.served && !process.told && clients_done()) {
+        world->done = world->stop_signal = process.told = true;
+        world->done_ms = clock_wall_ms();
     }
-    if (world->now_ns < world->plan.duration_ns + HEALING_NS) return;
+    if (world->now_ns < world->end_ns + HEALING_NS) return;
     clients_report();
     violation("not everything was done %" PRIu64 " s after the last fault", (u64)(HEALING_NS / SECOND_NS));
 }
@@ -292,7 +307,7 @@ static void backup_start(const char *name)
         violation("backup %s does not start: %s", name, process.error);
     state_validate(process.recovery.state);
     /* Without sync a loss may have taken commands that it has, and others stand in their places. */
-    if (world->plan.durability == WAL_SYNC) oracle_backup(process.recovery.state, clients_backup_op(name));
+    if (world->plan.durability == WAL_SYNC) oracle_backup(process.recovery.state, wish_backup_op(name));
     recovery_close(&process.recovery);
     process_bury(END_CLEAN);
 }
@@ -304,9 +319,9 @@ u64 life_run(u64 seed, const struct plan *plan, struct tally *tally, bool verbos
     bool stopped = false;
     while (!stopped) {
         enum end end = process_run();
-        bool full = process.server.last_checkpoint_result == -ENOSPC;
-        if (world->healed && (end == END_CRASHED || (end == END_FAILED && !full)) && !world->errors_expected)
+        if (world->healed && end == END_CRASHED && !world->point_reached)
             violation("the process ended after the last fault");
+        if (end == END_FAILED && !process.failed) checkpoint_failed(process.server.last_checkpoint_result);
         process_bury(end);
         stopped = world->done && end == END_CLEAN && !disk_damaged(); /* that is for one more start to see */
         world->now_ns += some_ns(2 * SECOND_NS);
@@ -316,8 +331,10 @@ u64 life_run(u64 seed, const struct plan *plan, struct tally *tally, bool verbos
     ASSERT(io_create(&process.io, process.error, ERROR_BYTES) == 0);
     if (!recover()) violation("the last start was refused: %s", process.error);
     if (process.recovery.commands != 0) violation("commands were left in the log after a clean stop");
+    if (world->plan.deadlines_ns > 0) oracle_deadlines(world->done_ms);
     recovery_close(&process.recovery);
     process_bury(END_CLEAN);
+    wishes_check();
     struct backups backups = {.count = 0};
     if (!world->plan.faults[FAULT_DAMAGE]) (void)file_names("/data/backups", backup_found, &backups);
     for (u32 i = 0; i < backups.count; i++) backup_start(backups.names[i]);

@@ -13,7 +13,7 @@
 #include "tests/sim/world.h"
 
 #define SYNC_SLACK_NS SECOND_NS  /* what a sync may take, and getting to it */
-#define LATE_MS  5000u /* after a deadline, with nothing in the way */
+#define LATE_MS       5000u      /* after a deadline, with nothing in the way */
 #define SENT_MAX      (1u << 21) /* slots of the hash table of frames */
 #define SHOWN_MAX     4096u      /* answers to queries that are remembered, about */
 
@@ -46,6 +46,14 @@ struct shown {
     u64 op;
 };
 
+/* Somebody was told that a request will never be taken; the desk was at `op`, or a little earlier. */
+struct refusal {
+    u64 op;
+    u64 session;
+    u64 seq;
+    u32 status;
+};
+
 struct oracle {
     struct entry *entries; /* op - 1 */
     u64 count;
@@ -54,7 +62,11 @@ struct oracle {
     u32 sent_count;
     struct shown shown[SHOWN_MAX]; /* in this life of the process */
     u64 told_op;                   /* the newest op that anybody was shown something of */
-    u64 *event_hashes;             /* seq - 1, as the replay raises them */
+    u64 checkpointed_op;           /* the store has said that it covers it */
+    struct refusal *refusals;      /* those that the replay has not reached; by op */
+    u32 refusals_count;
+    u32 refusals_max;
+    u64 *event_hashes; /* seq - 1, as the replay raises them */
     u64 event_count;
     u64 event_capacity;
     u64 *seen_hashes; /* seq - 1; 0: nobody has seen it */
@@ -85,6 +97,7 @@ void oracle_destroy(void)
     world_free(oracle->entries);
     naive_destroy(oracle->naive);
     world_free(oracle->sent);
+    world_free(oracle->refusals);
     world_free(oracle->event_hashes);
     world_free(oracle->seen_hashes);
     if (oracle->memory != NULL) munmap(oracle->memory, oracle->memory_bytes);
@@ -173,8 +186,8 @@ static void punctual(const struct event_log *log, u64 first, u64 stood_ms)
         u64 late_ms = sat_sub(now_ms, event->time_ms);
         if (late_ms > LATE_MS && late_ms < calm_ms)
             violation("event %llu (%s) came %llu ms after its deadline, the desk stood at %llu ms before it",
-                      (unsigned long long)seq, tkd_name(TKD_ENUM_EVENT, event->kind), (unsigned long long)late_ms,
-                      (unsigned long long)(stood_ms - event->time_ms));
+                      (unsigned long long)seq, tkd_name(TKD_ENUM_EVENT, event->kind),
+                      (unsigned long long)late_ms, (unsigned long long)(stood_ms - event->time_ms));
     }
 }
 
@@ -298,14 +311,62 @@ void oracle_shown(const struct tkd_frame *answer)
         oracle->entries[op - 1].digest_shown = figure(answer, "digest_full");
 }
 
+/* ---- Refusals for ever ---- */
+
+/* What has become of a seq gets only worse. */
+static u32 lostness(enum tkd_status status)
+{
+    return status == TKD_SESSION_EXPIRED      ? 3
+           : status == TKD_SEQUENCE_FORGOTTEN ? 2
+                                              : status == TKD_SEQUENCE_REUSED;
+}
+
+/* The naive desk, which is at the refusal's op, refuses such a request as well. */
+static void refusal_check(const struct refusal *refusal)
+{
+    const struct tkd_frame nothing = {.session = refusal->session,
+                                      .seq = refusal->seq}; /* not what was sent */
+    const struct tkd_result *kept;
+    enum tkd_status status = naive_session_admit(oracle->naive, &nothing, &kept);
+    if (lostness(status) < lostness(refusal->status))
+        violation("op %llu: seq %llu of session %llx was refused as %s, the naive desk says %s",
+                  (unsigned long long)refusal->op, (unsigned long long)refusal->seq,
+                  (unsigned long long)refusal->session, tkd_status_info(refusal->status)->name,
+                  tkd_status_info(status)->name);
+}
+
+void oracle_refused(u64 session, u64 seq, u32 status)
+{
+    u64 op = process_durable_op();
+    ASSERT(lostness(status) > 0);
+    told(op);
+    if (oracle->refusals_count == oracle->refusals_max) {
+        oracle->refusals_max = oracle->refusals_max == 0 ? 64 : oracle->refusals_max * 2;
+        oracle->refusals = world_grow(oracle->refusals, oracle->refusals_max * sizeof *oracle->refusals);
+    }
+    struct refusal *refusal = &oracle->refusals[oracle->refusals_count++];
+    *refusal = (struct refusal){.op = op, .session = session, .seq = seq, .status = status};
+}
+
+/* Those that the naive desk has reached. */
+static void refusals_check(void)
+{
+    u32 done = 0;
+    for (; done < oracle->refusals_count && oracle->refusals[done].op <= oracle->naive->op; done++)
+        refusal_check(&oracle->refusals[done]);
+    oracle->refusals_count -= done;
+    if (oracle->refusals_count > 0)
+        memmove(oracle->refusals, oracle->refusals + done, oracle->refusals_count * sizeof *oracle->refusals);
+}
+
 /* ---- The replay from scratch ---- */
 
 /* A desk without any history, in `*memory` of oracle->memory_bytes. */
 static struct state *state_empty(void **memory)
 {
     char error[256];
-    *memory = mmap(NULL, oracle->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    *memory = mmap(NULL, oracle->memory_bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(*memory != MAP_FAILED);
     struct state *state = state_create(&oracle->config, *memory);
     ASSERT(state_loaded(state, 0, 0, 0, error, sizeof error));
@@ -331,6 +392,7 @@ static void naive_step(const struct command *command, u32 results_bytes)
     if (!naive_same_step(oracle->naive, oracle->shadow, oracle->results, results_bytes, &difference))
         violation("op %llu, against the naive desk: %s", (unsigned long long)command->op, difference.text);
     oracle->comparing = false;
+    refusals_check();
 }
 
 static void shadow_apply(u64 op)
@@ -359,6 +421,8 @@ static void shadow_apply(u64 op)
 static void forget_after(u64 op)
 {
     memset(oracle->shown, 0, sizeof oracle->shown);
+    while (oracle->refusals_count > 0 && oracle->refusals[oracle->refusals_count - 1].op > op)
+        oracle->refusals_count--;
     while (oracle->count > op) {
         struct entry *entry = &oracle->entries[--oracle->count];
         if (entry->frame->op != TKD_OP_PULSE) sent_slot(entry->frame_hash)->op = 0;
@@ -376,7 +440,8 @@ static void events_compare(const struct recovery *recovery)
     ASSERT(store_event_last(recovery->store, &last) == 0);
     for (u64 seq = 1; seq <= oracle->event_count; seq++) {
         const struct tkd_event *event = event_at(log, seq);
-        /* While a page of the store is damaged all that is stored is read, so that no damage is taken for harmless. */
+        /* While a page of the store is damaged all that is stored is read, so that no damage is taken for
+         * harmless. */
         bool read = event == NULL || (seq <= last && disk_damaged_store());
         i32 result = read ? store_event_read(recovery->store, seq, buffer, sizeof buffer) : 0;
         if (result == -EIO && disk_damaged_store()) {
@@ -416,6 +481,8 @@ static void seen_forget(void)
     clients_lost(oracle->event_count);
 }
 
+void oracle_checkpointed(u64 op) { oracle->checkpointed_op = max_u64(oracle->checkpointed_op, op); }
+
 void oracle_recovered(const struct recovery *recovery)
 {
     u64 op = state_op(recovery->state);
@@ -423,6 +490,10 @@ void oracle_recovered(const struct recovery *recovery)
     bool anew = oracle->has_shadow && state_op(oracle->shadow) == 0 && oracle->config.secret != recovery->root.secret;
     if (anew) munmap(oracle->memory, oracle->memory_bytes);
     if (anew || !oracle->has_shadow) shadow_create(recovery->root.secret);
+    /* Damage may make the older one of two roots count, and the log still have the rest. */
+    if (recovery->root.op < oracle->checkpointed_op && !disk_damaged_store())
+        violation("op %llu was checkpointed, but the store begins with op %llu",
+                  (unsigned long long)oracle->checkpointed_op, (unsigned long long)recovery->root.op);
     if (op > oracle->count) violation("the desk recovered commands that never were");
     if (op < world->synced_op)
         violation("op %llu was synced, but only %llu are left", (unsigned long long)world->synced_op,
@@ -434,6 +505,7 @@ void oracle_recovered(const struct recovery *recovery)
                   (unsigned long long)op);
     if (op < state_op(oracle->shadow)) violation("op %llu was durable once", (unsigned long long)op + 1);
     forget_after(op);
+    refusals_check(); /* since the last command, when there is none */
     while (state_op(oracle->shadow) < op) shadow_apply(state_op(oracle->shadow) + 1);
     if (state_digest(recovery->state, true) != state_digest(oracle->shadow, true))
         violation("the recovered desk at op %llu is not the one that a replay from scratch gives",
@@ -455,6 +527,16 @@ void oracle_recovered(const struct recovery *recovery)
     world->may_lose = false;
 }
 
+/* Under the virtual clock the last command says how far the time is. */
+void oracle_deadlines(u64 wall_ms)
+{
+    u64 due_ms = naive_due(oracle->naive);
+    u64 until_ms = world->plan.virtual_clock ? oracle->naive->time_ms : wall_ms - LATE_MS;
+    if (due_ms <= until_ms)
+        violation("what was due at %llu was not done at %llu", (unsigned long long)due_ms,
+                  (unsigned long long)until_ms);
+}
+
 /* ---- Backups ---- */
 
 u64 oracle_told_op(void) { return oracle->told_op; }
@@ -465,8 +547,8 @@ void oracle_backup(const struct state *backup, u64 op_min)
     void *memory;
     u64 op = state_op(backup);
     if (op < op_min)
-        violation("a backup ends at op %llu, but op %llu had been told of before it began", (unsigned long long)op,
-                  (unsigned long long)op_min);
+        violation("a backup ends at op %llu, but op %llu had been told of before it began",
+                  (unsigned long long)op, (unsigned long long)op_min);
     if (op > oracle->count) violation("a backup has commands that never were");
     struct state *state = state_empty(&memory);
     for (u64 at = 1; at <= op; at++) {
@@ -479,6 +561,7 @@ void oracle_backup(const struct state *backup, u64 op_min)
         event_stored(state_events(state), state_events(state)->seq_next - 1);
     }
     if (state_digest(state, true) != state_digest(backup, true))
-        violation("a backup at op %llu is not the desk that a replay from scratch gives", (unsigned long long)op);
+        violation("a backup at op %llu is not the desk that a replay from scratch gives",
+                  (unsigned long long)op);
     munmap(memory, oracle->memory_bytes);
 }

@@ -22,8 +22,16 @@ void oracle_seen(const struct tkd_event *event);
 /* A client was given this answer to a query: what it shows must never be taken back. */
 void oracle_shown(const struct tkd_frame *answer);
 
+/* A client was told that this request will never be taken: EXPIRED, FORGOTTEN or REUSED, of its session and
+ * seq. */
+void oracle_refused(u64 session, u64 seq, u32 status);
+/* A client was told that a checkpoint covers this op: the store begins with it, or later, from now on. */
+void oracle_checkpointed(u64 op);
+
 /* The process has recovered: compares everything. */
 void oracle_recovered(const struct recovery *recovery);
+/* The desk, which has recovered, ran undisturbed until then: nothing that was due is left. */
+void oracle_deadlines(u64 wall_ms);
 u64 oracle_events(void); /* raised by the commands known to be durable */
 u64 oracle_commands(void);
 /* The newest op that anybody was shown something of. */

@@ -20,20 +20,32 @@ const struct tkd_frame *request_seal(struct request *request)
     return request_frame(request);
 }
 
-u16 request_random_command(void)
+/* Any one of this class that the schema has. */
+static u16 some_op(u16 class)
 {
-    static const u16 ops[] = {TKD_OP_TICKET_CREATE, TKD_OP_TICKET_CREATE, TKD_OP_TICKET_CREATE,
-                              TKD_OP_TICKET_UPDATE, TKD_OP_TICKET_UPDATE, TKD_OP_TICKET_UPDATE,
-                              TKD_OP_TICKET_UPDATE, TKD_OP_TICKET_UPDATE, TKD_OP_AGENT_PRESENCE};
-    if (chance(1, 40)) return TKD_OP_CUSTOMER_UPDATE;
-    if (chance(1, 40)) return TKD_OP_CATALOG_APPLY;
-    return ops[chance_below(ARRAY_COUNT(ops))];
+    u16 ops[64], count = 0;
+    for (u16 op = 1; op < ARRAY_COUNT(ops); op++) {
+        if (tkd_op_info(op) != NULL && tkd_op_info(op)->class == class) ops[count++] = op;
+    }
+    ASSERT(tkd_op_info(ARRAY_COUNT(ops)) == NULL);
+    return ops[chance_below(count)];
 }
 
+u16 request_random_command(void)
+{
+    static const u16 often[] = {TKD_OP_TICKET_CREATE, TKD_OP_TICKET_CREATE, TKD_OP_TICKET_CREATE,
+                                TKD_OP_TICKET_UPDATE, TKD_OP_TICKET_UPDATE, TKD_OP_TICKET_UPDATE,
+                                TKD_OP_TICKET_UPDATE, TKD_OP_TICKET_UPDATE, TKD_OP_AGENT_PRESENCE};
+    if (chance(1, 10)) return some_op(TKD_CLASS_command);
+    return often[chance_below(ARRAY_COUNT(often))];
+}
+
+/* ATTACH is for those who have a session; a DIGEST takes its time. */
 u16 request_random_query(void)
 {
-    if (chance(1, 30)) return TKD_OP_DIGEST;
-    return (u16)(TKD_OP_STATUS + chance_below(TKD_OP_DIGEST - TKD_OP_STATUS));
+    u16 op = TKD_OP_ATTACH;
+    while (op == TKD_OP_ATTACH || (op == TKD_OP_DIGEST && !chance(1, 3))) op = some_op(TKD_CLASS_query);
+    return op;
 }
 
 /* ---- Numbers ---- */
@@ -76,6 +88,10 @@ static u64 some_number(const char *name, u64 tickets)
     if (strcmp(name, "presence") == 0) return 1 + chance(2, 3);
     if (strcmp(name, "state") == 0) return chance_below(chance(1, 20) ? 8 : 3);
     if (strcmp(name, "limit") == 0) return chance_below(chance(1, 20) ? 1100 : 20);
+    if (strcmp(name, "session") == 0) { /* the first ones take one row after the other */
+        u64 number = small(12);
+        return number << 12 | (chance(1, 2) ? number : small(8));
+    }
     if (strcmp(name, "window") == 0) return chance_below(chance(1, 20) ? 80 : 9);
     if (strcmp(name, "from") == 0) return chance(1, 2) ? 1 : chance_below(tickets * 4 + 2);
     return chance_below(5);

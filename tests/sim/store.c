@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "port/file.h"
 #include "port/lmdb.h"
+#include "tests/sim/injected.h"
 #include "tests/sim/world.h"
 
 #define FILES_MAX 16384u
@@ -217,6 +218,7 @@ int __wrap_fstatfs(int fd, struct statfs *status)
 int __wrap_fstatvfs(int fd, struct statvfs *status)
 {
     ASSERT(ours(fd));
+    injected_room(disk_room());
     *status = (struct statvfs){.f_frsize = 4096, .f_bavail = disk_room() / 4096};
     return 0;
 }

@@ -87,6 +87,7 @@ enum power {
 struct plan {
     bool faults[FAULTS_COUNT];
     u64 duration_ns;
+    u64 deadlines_ns; /* after healing: so long deadlines are waited for; 0: they are not asked for */
     u32 workers;
     u32 subscribers;
     u32 others;
@@ -137,16 +138,19 @@ struct world {
     u64 slow_factor;
     u64 stuck_until_ns;
     u64 store_slow_factor;
-    bool errors_expected; /* since the start of the process something failed that ends it */
-    bool stop_signal;     /* waits to be read */
-    bool running;         /* the process is up */
-    bool may_lose;        /* since the last start that succeeded the kernel has lost what it had not synced */
-    u64 ended_ns;         /* when the process ended that recovered last; 0: it runs */
-    u64 disturbed_ns;     /* when disk, store or clock last kept the process from its work */
-    u64 lost_ns;          /* of what was acknowledged until then */
-    u64 synced_op;        /* the log has said that it is durable up to here */
-    bool judging;         /* the oracle reads: nothing fails, and no time passes */
-    bool done;            /* healed, and everybody has what he wants */
+    bool point_reached; /* since the start of the process: the one that was chosen (exhaust.h) */
+    bool stop_signal;   /* waits to be read */
+    bool running;       /* the process is up */
+    u64 processes;      /* started so far */
+    bool may_lose;      /* since the last start that succeeded the kernel has lost what it had not synced */
+    u64 ended_ns;       /* when the process ended that recovered last; 0: it runs */
+    u64 disturbed_ns;   /* when disk, store or clock last kept the process from its work */
+    u64 lost_ns;        /* of what was acknowledged until then */
+    u64 synced_op;      /* the log has said that it is durable up to here */
+    bool judging;       /* the oracle reads: nothing fails, and no time passes */
+    bool done;          /* healed, and everybody has what he wants */
+    u64 end_ns;         /* of what is waited for after healing */
+    u64 done_ms;        /* by the wall clock */
     jmp_buf crashed;
     char repeat[160]; /* the command that lives this life again */
 };
@@ -255,8 +259,6 @@ void clients_heal(void);
 void clients_lost(u64 events);
 bool clients_done(void); /* after healing: everything was answered, all events were seen */
 void clients_report(void);
-/* The op that had been told of when this backup was asked for, which was then granted; 0: it was not. */
-u64 clients_backup_op(const char *name);
 
 /* Thousands of connections (crowd.c). */
 void crowd_create(void);
@@ -270,5 +272,7 @@ void time_passes(void);
 u64 process_events(void);
 /* Up to here its log says that it is durable. */
 u64 process_durable_op(void);
+/* Since it started it was told that the disk has no room, for a copy of the store. */
+bool process_lacks_room(bool copy);
 
 #endif
