@@ -220,7 +220,7 @@ FUZZ_CFLAGS = $(CPPFLAGS) -DTEST_MIN $(PACKAGES_CFLAGS) -std=c17 $(WARNINGS) $(M
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(FUZZ_DIR)/%,$(call sources,tests/fuzz/fuzz_*.c))
 FUZZ_SOURCES := $(call sources,engine/core/*.c engine/durable/*.c) $(LIBRARY) \
     $(addprefix tests/fuzz/,desk.c disk.c kernel.c) $(filter-out engine/edge/main.c,$(call sources,engine/edge/*.c)) \
-    $(addprefix tools/ticketctl/,catalog.c ctl.c desk.c desk_read.c desk_write.c desklog.c names.c text.c timefmt.c) \
+    $(addprefix tools/ticketctl/,catalog.c ctl.c desk.c desk_read.c desk_write.c desklog.c names.c plan.c text.c timefmt.c) \
     tests/support/rig.c $(call sources,tests/naive/*.c)
 
 $(FUZZ_DIR)/obj/%.o: %.c tests/fuzz/unmeasured $(BUILD)/packages-build.mk $(BUILD)/packages-fuzz.mk

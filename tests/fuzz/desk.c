@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/desk.h"
 #include "tests/support/rig.h"
 
 /* ---- Memory ---- */

@@ -3,7 +3,7 @@
 #ifndef FUZZ_DESK_H
 #define FUZZ_DESK_H
 
-#include "core/desk.h"
+#include "core/state.h"
 #include "tests/fuzz/input.h"
 
 #define FUZZ_FRAME_BYTES_MAX (64u << 10)

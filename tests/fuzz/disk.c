@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "core/desk.h"
 #include "port/file.h"
 
 #define DIRECTORY_FD 100
@@ -45,7 +46,7 @@ static void file_name(struct disk_file *file, const char *path)
 
 struct disk_file *disk_add(const char *path, u64 bytes)
 {
-    ASSERT(bytes <= DISK_SEGMENT_BYTES);
+    ASSERT(bytes <= DISK_FILE_BYTES);
     for (u32 i = 0; i < DISK_FILES_MAX; i++) {
         struct disk_file *file = &disk.files[i];
         if (file->name[0] != 0) continue;
@@ -134,7 +135,7 @@ i64 file_bytes(i32 fd) { return (i64)file_of(fd)->bytes; }
 i32 file_allocate(i32 fd, u64 bytes)
 {
     struct disk_file *file = file_of(fd);
-    ASSERT(bytes <= DISK_SEGMENT_BYTES);
+    ASSERT(bytes <= DISK_FILE_BYTES);
     if (bytes > file->bytes) memset(file->data + file->bytes, 0, bytes - file->bytes);
     file->bytes = max_u64(file->bytes, bytes);
     return 0;

@@ -7,14 +7,14 @@
 #include "port/store.h"
 #include "tests/fuzz/desk.h"
 
-#define DISK_FILES_MAX     8u
-#define DISK_SEGMENT_BYTES (5u * 4096u)
-#define DISK_NAME_BYTES    24u
+#define DISK_FILES_MAX  8u
+#define DISK_FILE_BYTES (128u << 10)
+#define DISK_NAME_BYTES 24u
 
 struct disk_file {
     char name[DISK_NAME_BYTES]; /* "": there is none */
     u64 bytes;
-    _Alignas(4096) u8 data[DISK_SEGMENT_BYTES];
+    _Alignas(4096) u8 data[DISK_FILE_BYTES];
 };
 
 struct disk_chunk {

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/frame.h"
 #include "tests/fuzz/desk.h"
 #include "ticketd/client.h"
 

@@ -1,6 +1,7 @@
 /* Frames into the core: the input is a program of commands, queries, time and checkpoints, made from the
  * schema. After it the desk is valid; of every fourth input the accepted commands are applied again to
  * another desk: equal, bit for bit. */
+#include "core/desk.h"
 #include "tests/fuzz/desk.h"
 
 #define STEPS_MAX      24u

@@ -7,6 +7,7 @@
  *  - the log can be written on, and the next recovery finds the same desk and what was written. */
 #include <stdio.h>
 
+#include "core/desk.h"
 #include "core/frame.h"
 #include "durable/batch.h"
 #include "durable/recovery.h"
@@ -14,18 +15,19 @@
 #include "tests/fuzz/kernel.h"
 
 #define SEGMENTS_MAX_HERE 5u
-#define SEGMENT_BLOCKS    (DISK_SEGMENT_BYTES / BLOCK_BYTES)
+#define SEGMENT_BYTES     (5u * BLOCK_BYTES)
+#define SEGMENT_BLOCKS    (SEGMENT_BYTES / BLOCK_BYTES)
 #define BATCHES_MAX       40u
 #define COMMANDS_MAX      24u
 #define LOGGED_MAX        512u
-#define BATCH_ROOM        (DISK_SEGMENT_BYTES - BLOCK_BYTES) /* a batch leaves room for a mark */
+#define BATCH_ROOM        (SEGMENT_BYTES - BLOCK_BYTES) /* a batch leaves room for a mark */
 #define STORE_ID          77u
 #define DAMAGE_BYTES      6u /* of the input that one takes */
 
 static struct fuzz_desk live, twin, recovered;
 static u64 begin_op, begin_time_ms, begin_seq;
-static u8 clean[SEGMENTS_MAX_HERE][DISK_SEGMENT_BYTES];
-static _Alignas(4096) u8 filling[DISK_SEGMENT_BYTES];
+static u8 clean[SEGMENTS_MAX_HERE][SEGMENT_BYTES];
+static _Alignas(4096) u8 filling[SEGMENT_BYTES];
 
 /* Where each batch was written, and what it knew. */
 static struct written {
@@ -63,14 +65,14 @@ static void segment_begin(void)
 {
     char name[DISK_NAME_BYTES];
     snprintf(name, sizeof name, "%016x.log", writer.segment + 1);
-    disk_add(name, DISK_SEGMENT_BYTES);
+    disk_add(name, SEGMENT_BYTES);
     writer.offset = 0;
 }
 
 static bool room_make(u32 bytes, bool mark)
 {
     if (writer.batches_count == BATCHES_MAX) return false;
-    if (writer.offset + bytes <= (mark ? DISK_SEGMENT_BYTES : BATCH_ROOM)) return true;
+    if (writer.offset + bytes <= (mark ? SEGMENT_BYTES : BATCH_ROOM)) return true;
     if (writer.segment + 1 == SEGMENTS_MAX_HERE) return false;
     writer.segment++;
     segment_begin();
@@ -206,7 +208,7 @@ static void forge(struct input *input)
     memcpy(&was, (u8 *)batch + members[member].offset, members[member].bytes);
     if (input_u8(input) & 1) value += was;
     memcpy((u8 *)batch + members[member].offset, &value, members[member].bytes);
-    u64 room = DISK_SEGMENT_BYTES - which->offset;
+    u64 room = SEGMENT_BYTES - which->offset;
     if (batch->bytes < sizeof *batch || batch->bytes % 8 != 0 || batch_bytes_on_disk(batch->bytes) > room) return;
     batch_seal(batch);
 }
@@ -226,7 +228,7 @@ static bool damage(struct input *input)
         memcpy(at, clean[input_below(input, segments())] + input_below(input, SEGMENT_BLOCKS) * BLOCK_BYTES,
                BLOCK_BYTES);
     else if (what == 5)
-        memset(at, 0, DISK_SEGMENT_BYTES - block * BLOCK_BYTES);
+        memset(at, 0, SEGMENT_BYTES - block * BLOCK_BYTES);
     else if (what == 6)
         file->name[0] = 0;
     else if (what == 7)
@@ -265,8 +267,8 @@ static i32 recover(struct recovery *recovery, char *error, u32 error_bytes)
     static u8 io[8];
     struct recovery_config config = {.data = "data",
                                      .state = live.state->config,
-                                     .wal = {.segment_bytes = DISK_SEGMENT_BYTES,
-                                             .batch_bytes = DISK_SEGMENT_BYTES - 2 * BLOCK_BYTES,
+                                     .wal = {.segment_bytes = SEGMENT_BYTES,
+                                             .batch_bytes = SEGMENT_BYTES - 2 * BLOCK_BYTES,
                                              .durability = WAL_SYNC,
                                              .failed = failed}};
     return recovery_open(recovery, &config, (struct io *)(void *)io, error, error_bytes);
@@ -326,7 +328,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
     fuzz_desk_reset(&live);
     disk_clear(&recovered);
     life(&input);
-    for (u32 i = 0; i < segments(); i++) memcpy(clean[i], disk.files[i].data, DISK_SEGMENT_BYTES);
+    for (u32 i = 0; i < segments(); i++) memcpy(clean[i], disk.files[i].data, SEGMENT_BYTES);
     for (u32 i = 0; i < damages; i++) {
         struct input one = input_of(harm + min_u32(i * DAMAGE_BYTES, harm_bytes),
                                     (size_t)min_u64(DAMAGE_BYTES, sat_sub(harm_bytes, i * DAMAGE_BYTES)));

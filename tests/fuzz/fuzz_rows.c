@@ -1,5 +1,6 @@
 /* Rows of the store into an empty desk, some of them changed as if their checksums fitted: the load refuses
  * and names the row, or gives a desk that is valid and goes on working. */
+#include "core/desk.h"
 #include "tests/fuzz/desk.h"
 
 static struct fuzz_desk source, desk;

@@ -30,6 +30,18 @@ struct kernel kernel;
 static struct started started[OPS_MAX];
 static u32 started_count;
 
+void kernel_begin(const struct kernel *begin)
+{
+    kernel = *begin;
+    started_count = 0;
+}
+
+void kernel_end(void)
+{
+    kernel.accept = NULL;
+    kernel.signal = NULL;
+}
+
 /* ---- Clocks ---- */
 
 u64 clock_monotonic_ns(void) { return kernel.now_ns += READING_NS; }
@@ -115,7 +127,7 @@ static i32 result_of(const struct started *what)
 {
     switch (what->kind) {
     case ACCEPT:
-        return kernel.accept();
+        return kernel.accept == NULL ? -EAGAIN : kernel.accept();
     case RECEIVE:
         return kernel.receive(what->fd, what->buffer, what->bytes);
     case SEND:
@@ -190,7 +202,7 @@ void host_release(void *memory, u64 bytes)
     if (memory != NULL) munmap(memory, bytes);
 }
 
-void host_discard(void *memory, u64 bytes) { memset(memory, 0, bytes); }
+void host_discard(void *memory, u64 bytes) { ASSERT(madvise(memory, bytes, MADV_DONTNEED) == 0); }
 void host_notify(const char *state) { (void)state; }
 
 i32 net_listen_unix(struct net_listener *listener, const char *path, char *error, u32 error_bytes)

@@ -18,4 +18,9 @@ extern struct kernel {
     i32 (*signal)(void); /* its number */
 } kernel;
 
+/* Nothing is under way; these are asked from now on. */
+void kernel_begin(const struct kernel *begin);
+/* Nobody comes any more, and no signal. */
+void kernel_end(void);
+
 #endif
