@@ -108,6 +108,7 @@ struct state {
     struct index keys;
     struct index stats;
     struct stats_current *stats_current[STATS_DIMENSIONS]; /* by member */
+    u8 *stats_dimensions;                                  /* by row */
     u64 *session_names;      /* by row: hash of the name, 0 = none */
     struct wheel wheel;      /* timers: ticket rows, then task rows */
     struct line line;

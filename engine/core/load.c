@@ -310,6 +310,8 @@ static const char *check_stats(const struct state *state, u32 row)
     u32 dimension = stats_dimension(stats), member = stats_member(stats);
     BAD(dimension == 0 || dimension >= STATS_DIMENSIONS || stats_hour_ms(stats) > state->time_ms,
         "a counter's key");
+    BAD(row > 1 && !used(state, TABLE_STATS, row - 1), "a counter's row");
+    BAD(row > 1 && stats_hour_ms(stats_row(state, row - 1)) > stats_hour_ms(stats), "a counter's row");
     BAD(tables[dimension] != 0 ? !used_or_none(state, tables[dimension], member) : member >= TKD_PRIORITY_END,
         "a counter's key");
     return NULL;

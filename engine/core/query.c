@@ -4,7 +4,8 @@
 #define LIST_WORK_MAX LIMIT(131072u, 3u) /* groups of columns; a row that is looked at counts like some of them */
 #define LIST_ROW_WORK 20u
 #define LIST_AHEAD 16u /* rows fetched before they are looked at */
-#define REPORT_STEPS_MAX 50000u
+#define REPORT_ROWS_MAX LIMIT(16384u, 5u) /* read for a page */
+#define REPORT_AHEAD 16u
 #define ROWS_MAX 1000u
 #define TOP 10u
 
@@ -474,29 +475,66 @@ static void query_attach(struct page *page, const void *record)
 
 /* ---- Reports ---- */
 
+/* The row of a page that a member's hours are added up in, 0 = none yet, by number from 1. */
+static u32 *report_sums(const struct state *state)
+{
+    _Static_assert(SCRATCH_BYTES >= (AGENTS_MAX + 1) * sizeof(u32), "room for every member");
+    u32 *sums = (u32 *)(void *)state->scratch;
+    memset(sums, 0, (AGENTS_MAX + 1) * sizeof *sums);
+    return sums;
+}
+
+/* The next rows of the dimension, on their way into the cache; returns where to look further. */
+static u32 report_ahead(const struct state *state, u32 dimension, u32 row, u32 end, u32 *rows, u32 *count)
+{
+    for (*count = 0; *count < REPORT_AHEAD; row++) {
+        row = stats_seek(state, dimension, row, end);
+        if (row == end) return end;
+        const char *bytes = (const char *)stats_row(state, row);
+        for (u32 i = 0; i < sizeof(struct stats) + 63; i += 64) __builtin_prefetch(bytes + i);
+        rows[(*count)++] = row;
+    }
+    return row;
+}
+
+static void report_row(struct page *page, const struct stats *stats, u32 *sums)
+{
+    struct tkd_report_row out = {
+        .hour_ms = stats_hour_ms(stats), .dimension = stats_dimension(stats), .id = stats_member(stats)};
+    u32 *sum = sums == NULL ? NULL : &sums[out.id];
+    if (sum != NULL && *sum != 0) {
+        u64 *counters = &((struct tkd_report_row *)(void *)page->rows)[*sum - 1].created;
+        for (u32 i = 0; i < STATS_COUNTERS; i++) counters[i] += stats->counters[i];
+        return;
+    }
+    memcpy(&out.created, stats->counters, sizeof stats->counters);
+    page_add_record(page, &out, sizeof out, NULL, 0);
+    if (sum != NULL) *sum = page->count;
+}
+
 static void query_report(struct page *page, const void *record)
 {
     struct tkd_report request;
     const struct state *state = page->state;
     record_head(record, &request, sizeof request);
-    if (request.dimension == 0 || request.dimension >= TKD_DIMENSION_END) {
+    if (request.dimension == 0 || request.dimension >= TKD_DIMENSION_END || request.sum > 1) {
         page->status = TKD_BAD_VALUE;
         return;
     }
-    u64 from_ms = request.from_ms / HOUR_MS * HOUR_MS, to_ms = request.to_ms == 0 ? U64_NONE : request.to_ms;
-    u64 row = max_u64(request.cursor, 1), last = state->tables[TABLE_STATS].row_last;
-    for (u32 steps = 0; row <= last && steps < REPORT_STEPS_MAX; row++, steps++) {
-        if (page_room(page) < sizeof(struct tkd_report_row)) break;
-        const struct stats *stats = stats_row(state, (u32)row);
-        if (stats->key == 0 || stats_member(stats) == 0 || stats_dimension(stats) != request.dimension) continue;
-        u64 hour_ms = stats_hour_ms(stats);
-        if (hour_ms < from_ms || hour_ms >= to_ms) continue;
-        struct tkd_report_row out = {
-            .hour_ms = hour_ms, .dimension = request.dimension, .id = stats_member(stats)};
-        memcpy(&out.created, stats->counters, sizeof stats->counters);
-        page_add_record(page, &out, sizeof out, NULL, 0);
+    u32 *sums = request.sum ? report_sums(state) : NULL;
+    u32 row = stats_since(state, request.from_ms / HOUR_MS * HOUR_MS);
+    u32 end = stats_since(state, request.to_ms == 0 ? U64_NONE : request.to_ms);
+    row = (u32)min_u64(max_u64(request.cursor, row), end);
+    for (u32 steps = 0, at = 0, count = 0; row < end && at == count;) {
+        u32 rows[REPORT_AHEAD];
+        u32 next = report_ahead(state, request.dimension, row, end, rows, &count);
+        for (at = 0; at < count; at++) {
+            if (steps++ >= REPORT_ROWS_MAX || page_room(page) < sizeof(struct tkd_report_row)) break;
+            if (stats_member(stats_row(state, rows[at])) != 0) report_row(page, stats_row(state, rows[at]), sums);
+        }
+        row = at < count ? rows[at] : next;
     }
-    page->cursor = row <= last ? row : 0;
+    page->cursor = row < end ? row : 0;
 }
 _Static_assert(sizeof(struct tkd_report_row) - offsetof(struct tkd_report_row, created) ==
                    sizeof(((struct stats *)0)->counters),

@@ -133,6 +133,7 @@ static void layout_derived(struct layout *layout, struct state *state, const str
     layout_index(layout, &state->identities, plan_rows(config, TABLE_IDENTITY));
     layout_index(layout, &state->keys, plan_rows(config, TABLE_KEY));
     layout_index(layout, &state->stats, plan_rows(config, TABLE_STATS));
+    state->stats_dimensions = layout_take(layout, plan_rows(config, TABLE_STATS) + 1);
     for (u32 i = 1; i < STATS_DIMENSIONS; i++)
         state->stats_current[i] = layout_take(layout, (u64)AGENT_WORDS * 64 * sizeof(struct stats_current));
     state->session_names = layout_take(layout, (SESSIONS_MAX + 1) * sizeof(u64));
@@ -434,6 +435,8 @@ void state_validate(const struct state *state)
     ASSERT(state->keys.count == state->tables[TABLE_KEY].rows_live);
     ASSERT(state->identities.count == state->tables[TABLE_IDENTITY].rows_live);
     ASSERT(state->stats.count == state->tables[TABLE_STATS].rows_live);
+    for (u32 row = 1; row <= state->tables[TABLE_STATS].row_last; row++)
+        ASSERT(state->stats_dimensions[row] == stats_dimension(stats_row(state, row)));
     columns_validate(state);
     line_validate(state);
     wheel_validate(&state->wheel, task_timer(state, state->tables[TABLE_TASK].row_last) + 1);

@@ -30,6 +30,7 @@ static u32 stats_open(struct state *state, u64 key)
 {
     u32 row = table_take(&state->tables[TABLE_STATS]);
     stats_edit(state, row)->key = key;
+    state->stats_dimensions[row] = (u8)stats_dimension(stats_row(state, row));
     index_insert(&state->stats, stats_hash(state, key), row);
     return row;
 }
@@ -102,7 +103,41 @@ void stats_count(struct state *state, const struct ticket *ticket, enum stats_co
 
 void stats_loaded(struct state *state)
 {
-    for (u32 row = 1; row <= state->tables[TABLE_STATS].row_last; row++)
+    for (u32 row = 1; row <= state->tables[TABLE_STATS].row_last; row++) {
+        state->stats_dimensions[row] = (u8)stats_dimension(stats_row(state, row));
         if (stats_row(state, row)->key != 0)
             index_insert(&state->stats, stats_hash(state, stats_row(state, row)->key), row);
+    }
+}
+
+/* ---- Reading ---- */
+
+u32 stats_since(const struct state *state, u64 time_ms)
+{
+    u32 first = 1, end = state->tables[TABLE_STATS].row_last + 1;
+    while (first < end) {
+        u32 middle = first + (end - first) / 2;
+        if (stats_hour_ms(stats_row(state, middle)) < time_ms) first = middle + 1;
+        else end = middle;
+    }
+    return first;
+}
+
+/* Has the word a byte of this value? */
+static bool word_has(u64 word, u32 byte)
+{
+    u64 ones = UINT64_MAX / UINT8_MAX, zero = word ^ ones * byte;
+    return ((zero - ones) & ~zero & ones << 7) != 0;
+}
+
+u32 stats_seek(const struct state *state, u32 dimension, u32 row, u32 end)
+{
+    const u8 *dimensions = state->stats_dimensions;
+    while (row < end && dimensions[row] != dimension) {
+        row++;
+        if (row % sizeof(u64) != 0) continue;
+        const u64 *words = (const u64 *)(const void *)dimensions;
+        while (row + sizeof(u64) <= end && !word_has(words[row / sizeof(u64)], dimension)) row += (u32)sizeof(u64);
+    }
+    return row;
 }

@@ -45,5 +45,9 @@ void stats_begin(struct state *state);
 bool stats_spare(const struct state *state);
 /* After loading: derives the index. */
 void stats_loaded(struct state *state);
+/* Rows are never given back, so they lie in the order of their hours: the first row of those from time_ms on. */
+u32 stats_since(const struct state *state, u64 time_ms);
+/* The first row of the dimension from `row` on, `end` = none below it. */
+u32 stats_seek(const struct state *state, u32 dimension, u32 row, u32 end);
 
 #endif

@@ -457,7 +457,7 @@
     N(u64, to_ms, "exclusive; 0 = no end")                                                                   \
     N(u64, cursor, "0, or the `cursor` of the last answer")                                                  \
     N(u32, dimension, "dimension")                                                                           \
-    N(u32, reserved, "0")
+    N(u32, sum, "1: the hours of a member are added up to one row a page, `hour_ms` is the first one's")
 
 #define TKD_DIMENSIONS(E)                                                                                    \
     E(1, DESK, "desk", "the whole desk (id 1)")                                                              \

@@ -32,8 +32,10 @@ struct report {
 
 static int buckets_read(struct report *report)
 {
-    struct tkd_report request = {
-        .from_ms = report->from_ms, .to_ms = report->to_ms, .dimension = report->dimension};
+    struct tkd_report request = {.from_ms = report->from_ms,
+                                 .to_ms = report->to_ms,
+                                 .dimension = report->dimension,
+                                 .sum = report->by == PERIOD_ALL};
     do {
         struct tkd_answer answer;
         int code = ctl_call(report->ctl, "report", TKD_OP_REPORT, TKD_RECORD_report, &request, NULL, &answer);
