@@ -6,6 +6,8 @@
 #include "bench/server.h"
 
 #define RECENT_MAX 4096u
+#define LIST_ROWS 50u
+#define TAGS 64u
 
 const char *const workload_names[WORKLOAD_END] = {"create", "lifecycle", "churn", "intake", "query", "sla"};
 const char *const request_names[REQUEST_END] = {"create", "update", "get", "list", "history"};
@@ -16,8 +18,16 @@ struct step {
     u32 place; /* on its way */
 };
 
+/* A list on its way: page after page until it has its rows or has come to the end. */
+struct listing {
+    struct tkd_ticket_list list;
+    char tag[8];
+    u64 begun_ns;
+};
+
 struct slot {
     enum request_class class;
+    struct listing listing;
     u32 count;
     struct step *steps; /* room for a batch */
 };
@@ -32,6 +42,9 @@ struct flow {
     u64 open; /* tickets that are created, or being created, and not closed */
     u64 recent[RECENT_MAX];
     u64 recent_count;
+    u64 writes; /* query: frames so far */
+    struct listing unfinished[SENDER_DEPTH_MAX];
+    u32 unfinished_count;
 };
 
 /* ---- The way of a ticket ---- */
@@ -147,6 +160,9 @@ static bool add_create(struct workload *workload, struct flow *flow, struct send
     struct tkd_ticket_create head = {.channel = (u16)(index % DESK_CHANNELS + 1),
                                      .queue = (u16)(zipf_draw(&workload->queues, &flow->prng) + 1),
                                      .category = due_category(workload, index),
+                                     .priority = workload->load->kind == WORKLOAD_QUERY && index % 1000 == 0
+                                                     ? TKD_PRIORITY_URGENT
+                                                     : 0,
                                      .address_bytes = 12,
                                      .key_bytes = 16,
                                      .subject_bytes = subject->bytes,
@@ -170,9 +186,19 @@ static bool add_create(struct workload *workload, struct flow *flow, struct send
     return true;
 }
 
+/* Some tags are common, some rare. Returns the bytes of its name. */
+static u32 draw_tag(struct flow *flow, char name[8])
+{
+    u64 number = prng_below(&flow->prng, TAGS) * prng_below(&flow->prng, TAGS) / TAGS;
+    memcpy(name, "tag-", 4);
+    put_digits(name + 4, number, 2);
+    return 6;
+}
+
 static bool add_update(struct workload *workload, struct flow *flow, struct sender *sender, u64 ticket,
                        u16 verb)
 {
+    char tag[8];
     struct text text = {NULL, 0};
     struct tkd_ticket_update head = {.ticket = ticket};
     if (verb == TKD_VERB_REPLY || verb == TKD_VERB_NOTE || verb == TKD_VERB_MESSAGE)
@@ -180,6 +206,8 @@ static bool add_update(struct workload *workload, struct flow *flow, struct send
     if (verb == TKD_VERB_MESSAGE && prng_chance(&flow->prng, 1, 3))
         head.channel = (u16)(ticket % DESK_CHANNELS + 1);
     if (verb == TKD_VERB_TRANSFER) head.queue = (u16)(zipf_draw(&workload->queues, &flow->prng) + 1);
+    if (verb == TKD_VERB_TAG) text = (struct text){tag, draw_tag(flow, tag)};
+    if (verb == TKD_VERB_PRIORITY) head.priority = TKD_PRIORITY_HIGH;
     head.text_bytes = text.bytes;
     struct tkd_ticket_update *record = sender_record(sender, sizeof(head), text.bytes, verb);
     if (record == NULL) return false;
@@ -238,34 +266,63 @@ static u64 some_recent(struct flow *flow)
     return flow->recent[prng_below(&flow->prng, min_u64(flow->recent_count, RECENT_MAX))];
 }
 
-static u32 build_intake(struct workload *workload, struct flow *flow, struct sender *sender)
+/* Updates of tickets that were created not long ago. */
+static u32 build_updates(struct workload *workload, struct flow *flow, struct sender *sender, const u16 *verbs,
+                         u32 verbs_count)
 {
-    if (flow->recent_count == 0 || prng_chance(&flow->prng, 3, 5))
-        return build_create(workload, flow, sender);
     sender_begin(sender, TKD_OP_TICKET_UPDATE, 0);
     flow->slots[sender_slot(sender)].class = REQUEST_UPDATE;
     u32 count = 0;
     while (count < workload->load->batch) {
-        u16 verb = prng_chance(&flow->prng, 3, 4) ? TKD_VERB_MESSAGE : TKD_VERB_URGE;
+        u16 verb = verbs[prng_below(&flow->prng, verbs_count)];
         if (!add_update(workload, flow, sender, some_recent(flow), verb)) break;
         count++;
     }
     return count;
 }
 
-/* Half of the lists ask for what exists in plenty, half for a combination that is rare. */
+static u32 build_intake(struct workload *workload, struct flow *flow, struct sender *sender)
+{
+    static const u16 verbs[] = {TKD_VERB_MESSAGE, TKD_VERB_MESSAGE, TKD_VERB_MESSAGE, TKD_VERB_URGE};
+    if (flow->recent_count == 0 || prng_chance(&flow->prng, 3, 5))
+        return build_create(workload, flow, sender);
+    return build_updates(workload, flow, sender, verbs, ARRAY_COUNT(verbs));
+}
+
+/* What lists can tell apart: in a tenth of the frames tickets get a tag, a priority, or wait. */
+static u32 build_writes(struct workload *workload, struct flow *flow, struct sender *sender)
+{
+    static const u16 verbs[] = {TKD_VERB_TAG, TKD_VERB_TAG, TKD_VERB_PRIORITY, TKD_VERB_PEND};
+    if (flow->writes++ % 10 != 2 || flow->recent_count == 0) return build_create(workload, flow, sender);
+    return build_updates(workload, flow, sender, verbs, ARRAY_COUNT(verbs));
+}
+
+/* Any combination of what there is to filter by; many are rare, some never met. */
+static struct listing draw_list(const struct workload *workload, struct flow *flow)
+{
+    static const u32 states[] = {TKD_STATE_OPEN, TKD_STATE_PENDING, TKD_STATE_RESOLVED};
+    struct listing listing = {.list = {.limit = LIST_ROWS}};
+    struct prng *prng = &flow->prng;
+    if (prng_chance(prng, 1, 2)) listing.list.queue = (u16)(zipf_draw(&workload->queues, prng) + 1);
+    if (prng_chance(prng, 1, 4)) listing.list.agent = (u32)prng_below(prng, workload->load->agents) + 1;
+    if (prng_chance(prng, 1, 4)) listing.list.channel = (u16)(prng_below(prng, DESK_CHANNELS) + 1);
+    if (prng_chance(prng, 1, 2)) listing.list.states = (u16)(1u << states[prng_below(prng, ARRAY_COUNT(states))]);
+    if (prng_chance(prng, 1, 4)) listing.list.priority = (u8)(1 + prng_below(prng, TKD_PRIORITY_END - 1));
+    if (prng_chance(prng, 1, 4)) listing.list.tag_bytes = draw_tag(flow, listing.tag);
+    return listing;
+}
+
+/* The next page of a list that has one, or the first of another. */
 static void add_list(const struct workload *workload, struct flow *flow, struct sender *sender)
 {
-    bool rare = prng_chance(&flow->prng, 1, 2);
-    struct tkd_ticket_list *list = sender_record(sender, sizeof(*list), 0, 0);
-    struct tkd_prefix prefix = {list->size, list->head, list->kind};
-    *list =
-        (struct tkd_ticket_list){.limit = 50, .queue = (u16)(zipf_draw(&workload->queues, &flow->prng) + 1)};
-    memcpy(list, &prefix, sizeof(prefix));
-    if (!rare) return;
-    list->agent = (u32)prng_below(&flow->prng, workload->load->agents) + 1;
-    list->channel = (u16)(prng_below(&flow->prng, DESK_CHANNELS) + 1);
-    list->states = 1u << TKD_STATE_OPEN;
+    struct listing *listing = &flow->slots[sender_slot(sender)].listing;
+    *listing =
+        flow->unfinished_count > 0 ? flow->unfinished[--flow->unfinished_count] : draw_list(workload, flow);
+    struct tkd_ticket_list *list = sender_record(sender, sizeof(*list), listing->list.tag_bytes, 0);
+    listing->list.size = list->size;
+    listing->list.head = list->head;
+    *list = listing->list;
+    memcpy(list + 1, listing->tag, listing->list.tag_bytes);
 }
 
 static u32 build_query(struct workload *workload, struct flow *flow, struct sender *sender)
@@ -275,6 +332,7 @@ static u32 build_query(struct workload *workload, struct flow *flow, struct send
                               [REQUEST_HISTORY] = TKD_OP_HISTORY};
     if (workload->last_id == 0) return 0;
     enum request_class class = REQUEST_GET + prng_below(&flow->prng, 3);
+    if (flow->unfinished_count > 0) class = REQUEST_LIST;
     u64 ticket = prng_below(&flow->prng, workload->last_id) + 1;
     flow->slots[sender_slot(sender)].class = class;
     sender_begin(sender, ops[class], 0);
@@ -302,6 +360,8 @@ u32 workload_build(struct workload *workload, struct sender *sender)
         count = build_intake(workload, flow, sender);
     else if (sender->session == 0)
         count = build_query(workload, flow, sender);
+    else if (workload->load->kind == WORKLOAD_QUERY)
+        count = build_writes(workload, flow, sender);
     else
         count = build_create(workload, flow, sender);
     workload->sent += count;
@@ -346,16 +406,33 @@ static void results_read(struct workload *workload, struct flow *flow, u32 slot,
     }
 }
 
+/* Has the list all that it wants? Else its next page is asked for as soon as the connection is free. */
+static bool list_ended(struct flow *flow, struct listing *listing, const struct tkd_frame *answer, u64 begun_ns)
+{
+    if (listing->begun_ns == 0) listing->begun_ns = begun_ns;
+    listing->list.limit -= min_u32(listing->list.limit, answer->count);
+    listing->list.cursor = answer->ack_below;
+    if (listing->list.limit == 0 || listing->list.cursor == 0) return true;
+    flow->unfinished[flow->unfinished_count++] = *listing;
+    return false;
+}
+
 void workload_answered(void *owner, struct sender *sender, u32 slot, const struct tkd_frame *answer)
 {
     struct workload *workload = owner;
     struct flow *flow = &workload->flows[sender->index];
-    struct request_tally *tally = &workload->tallies[flow->slots[slot].class];
+    struct slot *asked = &flow->slots[slot];
+    struct request_tally *tally = &workload->tallies[asked->class];
     u32 records = sender->session == 0 ? 1 : answer->count;
-    u64 took_ns = now_ns() - sender->begun_ns[slot];
+    u64 begun_ns = sender->begun_ns[slot];
+    workload->answered += records;
+    if (asked->class == REQUEST_LIST) {
+        if (!list_ended(flow, &asked->listing, answer, begun_ns)) return;
+        begun_ns = asked->listing.begun_ns;
+    }
+    u64 took_ns = now_ns() - begun_ns;
     tally->frames++;
     tally->records += records;
-    workload->answered += records;
     histogram_add(&tally->latency_ns, took_ns);
     histogram_add(workload->interval_ns, took_ns);
     if (sender->session != 0) results_read(workload, flow, slot, answer);

@@ -45,7 +45,7 @@ def bench():
 def workloads():
     program = os.path.join(BIN, "ticketbench")
     for name, classes in (("lifecycle", {"create", "update"}), ("churn", {"create", "update"}),
-                          ("intake", {"create", "update"}), ("query", {"create", "get", "list", "history"})):
+                          ("intake", {"create", "update"}), ("query", {"create", "update", "get", "list", "history"})):
         done = run(program, "--workload", name, "--commands", "6000", "--batch", "100", "--open", "500", "--skew", "1",
                    "--body", "mixed", "--no-restart", "-o", "json")
         if not check(f"{name} runs", done.returncode == 0, done.stderr):
