@@ -510,6 +510,17 @@ Test(query, reports_in_pages)
     struct tkd_report request = {.dimension = TKD_DIMENSION_AGENT};
     cr_assert_eq(rig_query(rig, TKD_OP_REPORT, TKD_RECORD_report, &request, NULL), TKD_OK);
     cr_assert(rig->rows_count == 0 && rig->cursor == 0, "nothing is to be found");
+    request = (struct tkd_report){.dimension = TKD_DIMENSION_QUEUE, .sum = 1};
+    cr_assert_eq(rig_query(rig, TKD_OP_REPORT, TKD_RECORD_report, &request, NULL), TKD_OK);
+    const struct tkd_report_row *sum = rig_row(rig, 0);
+    cr_assert(rig->rows_count == 1 && rig->cursor == 0 && sum->id == 3 && sum->created == HOURS);
+    request.from_ms = sum->hour_ms + 100 * (u64)HOUR_MS + 1; /* down to the hour */
+    request.to_ms = sum->hour_ms + 110 * (u64)HOUR_MS + 1;
+    cr_assert_eq(rig_query(rig, TKD_OP_REPORT, TKD_RECORD_report, &request, NULL), TKD_OK);
+    sum = rig_row(rig, 0);
+    cr_assert(rig->rows_count == 1 && sum->created == 11);
+    request.sum = 2;
+    cr_assert_eq(rig_query(rig, TKD_OP_REPORT, TKD_RECORD_report, &request, NULL), TKD_BAD_VALUE);
     rig_destroy(rig);
 }
 
