@@ -3,7 +3,8 @@
  *   create      new tickets, each with an external key, a customer, a queue
  *   lifecycle   create, reply, note for half of them, transfer for an eighth, resolve, close
  *   churn       create and close
- *   intake      create (one in seven with a key that is known), messages of customers, touches on another channel, urging
+ *   intake      create (one in seven with a key that is known), messages of customers, touches on another
+ *               channel, urging
  *   query       create, tag, prioritize, pend on half of the connections; get, list and history on the others. A list
  *               is the newest 50 of any combination of queue, agent, channel, state, priority and tag, many of them
  *               rare; its latency lasts until it has all its pages
