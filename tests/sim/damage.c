@@ -246,6 +246,7 @@ static bool page_named(const struct place *place, const char *error)
     if (at == NULL || place->inode == NULL) return false;
     u64 named = strtoull(at + 6, NULL, 10), first = place->offset / BLOCK, number;
     memcpy(&number, place->right, sizeof number);
+    if (place->offset < 2 * BLOCK) return true; /* a meta page leads to all others */
     if (damage.old || (number != first && named < first)) return true;
     return named >= first && named * BLOCK < place->offset + place->bytes;
 }
@@ -287,7 +288,8 @@ bool disk_damage_named(const char *error)
 {
     /* A row is named by its chunk; what the sum over all rows tells of has no place. */
     if (disk_damaged_store())
-        return page_named(&damage.places[0], error) || page_named(&damage.places[1], error) ||
+        return (damage.old && strstr(error, "store") != NULL) || /* what it contradicts */
+               page_named(&damage.places[0], error) || page_named(&damage.places[1], error) ||
                strstr(error, "the store is damaged: chunk ") != NULL ||
                strstr(error, "the store is damaged: its rows ") != NULL;
     for (u32 i = 0; i < PLACES_MAX; i++)
