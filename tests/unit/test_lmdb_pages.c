@@ -1,6 +1,7 @@
 /* A small store on a real file, every page of it damaged in many ways: what is read afterwards is what was
  * written, or it is refused, naming the file; and the store goes on from there, or refuses. Nothing crashes,
- * and nothing else is ever shown. Each case runs in a process of its own. */
+ * and nothing else is ever shown. What a start has accepted its own writing never breaks. Each case runs in a
+ * process of its own. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "port/store.h"
 
 #define PAGE_BYTES  4096u
+#define META_TXN    144u /* in a meta page: the number of its transaction */
 #define EVENTS      240u
 #define CHUNKS      24u
 #define EVENT_BYTES 32768u
@@ -162,7 +164,7 @@ static void expect_store(u64 rounds, struct sums *sums)
 
 /* ---- A life on a damaged file ---- */
 
-enum life { LIFE_WHOLE = 0, LIFE_REFUSED, LIFE_UNREADABLE, LIFE_OLDER, LIFE_UNNAMED, LIFE_WRONG, LIVES };
+enum life { LIFE_WHOLE = 0, LIFE_REFUSED, LIFE_UNREADABLE, LIFE_OLDER, LIFE_UNNAMED, LIFE_WRONG, LIFE_SPREAD, LIVES };
 
 static enum life live(u64 round, const struct sums *sums)
 {
@@ -178,14 +180,14 @@ static enum life live(u64 round, const struct sums *sums)
     if (result == -ENODATA || (result == 0 && hash != sums->before)) return LIFE_WRONG;
     if (result < 0) return LIFE_UNREADABLE;
     /* It is as it was; it must stay so when it is written to. */
-    if (round_write(store, io, round, NULL) < 0) return LIFE_UNREADABLE;
+    if (round_write(store, io, round, NULL) < 0) return LIFE_SPREAD;
     store_close(store);
-    if (store_open(&store, path, io, error, sizeof error) < 0) return LIFE_REFUSED;
+    if (store_open(&store, path, io, error, sizeof error) < 0) return LIFE_SPREAD;
     result = store_sum(store, &hash);
     if (result == -ENODATA || (result == 0 && hash != sums->after)) return LIFE_WRONG;
     store_close(store);
     io_destroy(io);
-    return result < 0 ? LIFE_UNREADABLE : LIFE_WHOLE;
+    return result < 0 ? LIFE_SPREAD : LIFE_WHOLE;
 }
 
 /* Of a child: exit code, or 100 + the signal that ended it. */
@@ -252,6 +254,51 @@ Test(lmdb_pages, no_damage_is_served_and_none_crashes)
     cr_assert_gt(ends[LIFE_WHOLE], 0);
     cr_assert_gt(ends[LIFE_REFUSED], 0);
     cr_assert_gt(ends[LIFE_UNREADABLE], 0);
+}
+
+/* What may be the number of a page, in a child or a list of free pages, becomes another one's. */
+static void numbers_turn(const u8 *sound, u8 *damaged, u64 bytes, struct prng *prng, const struct sums *sums)
+{
+    u64 pages = bytes / PAGE_BYTES, number;
+    for (u64 at = 2 * PAGE_BYTES; at + sizeof number <= bytes; at += 2) {
+        memcpy(&number, sound + at, sizeof number);
+        if (at % PAGE_BYTES < 16 || at % PAGE_BYTES + sizeof number > PAGE_BYTES || number < 2 || number >= pages)
+            continue;
+        number = 2 + (number - 1 + prng_below(prng, pages - 3)) % (pages - 2);
+        memcpy(damaged, sound, bytes);
+        memcpy(damaged + at, &number, sizeof number);
+        file_spill(file, damaged, bytes);
+        u32 end = live_apart(3, sums);
+        cr_assert_lt(end, LIFE_OLDER, "byte %llu: %u", (unsigned long long)at, end);
+    }
+}
+
+Test(lmdb_pages, no_number_of_another_page_is_believed)
+{
+    struct sums sums;
+    u64 bytes;
+    struct prng prng = prng_seeded(7);
+    expect_store(2, &sums);
+    u8 *sound = file_slurp(file, &bytes), *damaged = malloc(bytes);
+    numbers_turn(sound, damaged, bytes, &prng, &sums);
+    free(damaged);
+    free(sound);
+}
+
+/* The older meta page says that it is the newer one. */
+Test(lmdb_pages, an_older_meta_page_is_not_taken_for_the_newer)
+{
+    struct sums sums;
+    u64 bytes, txns[2];
+    expect_store(2, &sums);
+    u8 *data = file_slurp(file, &bytes);
+    for (u32 i = 0; i < 2; i++) memcpy(&txns[i], data + i * PAGE_BYTES + META_TXN, sizeof txns[i]);
+    u32 older = txns[0] < txns[1] ? 0 : 1;
+    txns[older] += 2;
+    memcpy(data + older * PAGE_BYTES + META_TXN, &txns[older], sizeof txns[older]);
+    file_spill(file, data, bytes);
+    cr_assert_eq(live_apart(3, &sums), LIFE_REFUSED);
+    free(data);
 }
 
 Test(lmdb_pages, a_shorter_file_is_refused)
