@@ -1,7 +1,7 @@
 #include "core/index.h"
 
 #define INDEX_BITS_MIN 8u
-#define GROW_SLOTS 8u /* an insert: a third of the inserts before the next doubling would do */
+#define GROW_SLOTS 32u /* an insert: soon over, because clusters of the old layout grow longer while it lasts */
 
 void index_init(struct index *index, u64 *slots, u32 bits_max)
 {

@@ -15,8 +15,8 @@
  * strategy of its queue chooses (FREED_CAPACITY).
  *
  * Agents are bits: eligible = has spare capacity and is present ∧ member ∧ skill ∧ skill …, a few operations
- * a word of 64 agents. The best of them is found with the maxima of each word and each eight of them, so that
- * most are passed over with one comparison.
+ * a word of 64 agents. The best of them is found with the maximum of each word, so that most words are
+ * passed over with one comparison.
  */
 #ifndef CORE_ROUTE_H
 #define CORE_ROUTE_H
@@ -24,7 +24,8 @@
 #include "base/base.h"
 #include "core/limits.h"
 
-/* Standings of the available agents (0: the others), the highest of every eight and of every word: it is chosen. */
+/* Standings of the available agents (0: the others), and the highest of every word, for which those of every eight
+ * are kept: so a change looks at sixteen. The highest is chosen. */
 struct ranking {
     u64 *agents;
     u64 *eights;

@@ -449,7 +449,8 @@ u64 state_memory_bytes(const struct state *state)
     u64 bytes = min_u64(state->events.head, state->events.ring_bytes);
     for (u32 i = 1; i < TABLES; i++)
         bytes += (u64)state->tables[i].row_last * state->tables[i].row_bytes;
-    bytes += state->tables[TABLE_TICKET].row_last * (2 * sizeof(u32) + COLUMNS + sizeof(struct wheel_node));
+    bytes += state->tables[TABLE_TICKET].row_last * (sizeof(u32) + sizeof(struct wheel_node));
+    bytes += desk_row(state)->tickets * (sizeof(u32) + COLUMNS); /* also of those that are archived */
     bytes += state->tables[TABLE_TASK].row_last * (sizeof(struct line_node) + sizeof(struct wheel_node));
     bytes += index_touched_bytes(&state->keys) + index_touched_bytes(&state->identities) +
              index_touched_bytes(&state->stats);
@@ -468,6 +469,7 @@ void state_pieces(const struct state *state, void (*piece)(void *memory, u64 byt
     piece(state->wheel.nodes, wheel_bytes((u64)tickets + tasks));
     piece(state->directory, state->directory_max * sizeof(u32));
     piece(state->key_rows, tickets * sizeof(u32));
+    for (u32 i = 0; i < COLUMNS; i++) piece(state->columns.bytes[i], state->directory_max);
 }
 
 /* ---- Snapshot ---- */

@@ -83,9 +83,9 @@ static inline u64 root_checksum(const struct root_value *root)
 
 static inline u64 archived_checksum(u64 ticket, u64 seq) { return hash64(&seq, sizeof seq, ticket); }
 
-/* Renews the loop's read transaction; `cursor` may be NULL. */
-i32 lmdb_read_begin(struct store *store, MDB_dbi database, MDB_cursor **cursor);
-void lmdb_read_end(struct store *store, MDB_cursor *cursor);
+/* Renews the loop's read transaction. */
+i32 lmdb_read_begin(struct store *store);
+void lmdb_read_end(struct store *store);
 /* Before LMDB may use the file: is it whole (lmdb_pages.c)? `error` names the page that is not. */
 i32 lmdb_check(const char *directory, char *error, u32 error_bytes);
 

@@ -122,7 +122,8 @@ static i32 last_find(struct store *store, u64 *seq)
     return result == 1 ? 0 : result;
 }
 
-/* The rest of the pack that holds `seq`, which must be there when a later one is. 1: there is none. */
+/* The rest of the pack that holds `seq`, which must be there when a later one is: whoever asks, asks for what is
+ * stored. 1: there is none. */
 static i32 pack_find(struct store *store, u64 seq, const u8 **events, u64 *bytes)
 {
     struct lmdb_value value;
@@ -136,10 +137,8 @@ static i32 pack_find(struct store *store, u64 seq, const u8 **events, u64 *bytes
         *events = event;
         return event_seq(event) == seq ? 0 : -EIO;
     }
-    if (result == 1 && seq > 0)
-        result = last_find(store, &last);
-    else
-        return result;
+    if (result != 1 || seq == 0) return result;
+    result = last_find(store, &last);
     return result < 0 ? result : seq <= last ? -EIO : 1;
 }
 
@@ -147,7 +146,7 @@ i32 store_events_read(struct store *store, u64 seq, void *buffer, u32 bytes_max,
 {
     *bytes = 0;
     bool full = false;
-    i32 result = lmdb_read_begin(store, store->events, NULL);
+    i32 result = lmdb_read_begin(store);
     if (result < 0) return result;
     while (result == 0 && !full) {
         const u8 *events, *event;
@@ -162,14 +161,14 @@ i32 store_events_read(struct store *store, u64 seq, void *buffer, u32 bytes_max,
         }
         if (result == 1 && at > 0) result = 0; /* the next pack */
     }
-    lmdb_read_end(store, NULL);
+    lmdb_read_end(store);
     if (result == 1 && *bytes > 0) result = 0;
     return result == 0 && full && *bytes == 0 ? -EMSGSIZE : result;
 }
 
 i32 store_event_read(struct store *store, u64 seq, void *buffer, u32 bytes_max)
 {
-    i32 result = lmdb_read_begin(store, store->events, NULL);
+    i32 result = lmdb_read_begin(store);
     if (result < 0) return result;
     const u8 *events, *event;
     u64 bytes, at = 0;
@@ -177,34 +176,35 @@ i32 store_event_read(struct store *store, u64 seq, void *buffer, u32 bytes_max)
     if (result == 0) result = pack_next(events, bytes, &at, &event);
     if (result == 0 && event_size(event) > bytes_max) result = -EMSGSIZE;
     if (result == 0) memcpy(buffer, event, event_size(event));
-    lmdb_read_end(store, NULL);
+    lmdb_read_end(store);
     return result;
 }
 
 /* Whoever appends copies the last leaf: what is damaged in it must not be copied on. */
 static i32 last_leaf_check(struct store *store)
 {
-    struct lmdb_value value;
     const u8 *events;
     u64 bytes, leaf = 0, seq = U64_NONE;
-    i32 result;
-    while ((result = lmdb_find(store, EVENTS_NAME, seq, &value)) == 0 && (leaf == 0 || value.page == leaf)) {
+    for (;;) {
+        struct lmdb_value value = {.page = 0};
+        i32 result = lmdb_find(store, EVENTS_NAME, seq, &value);
+        if (leaf != 0 && value.page != leaf) return 0; /* an older leaf, whatever it is like */
+        if (result == 0) result = pack_check(&value, &events, &bytes);
+        if (result < 0) return result;
+        if (result == 1 || value.key == 0) return 0;
         leaf = value.page;
-        result = pack_check(&value, &events, &bytes);
-        if (result < 0 || value.key == 0) return result;
         seq = value.key - 1;
     }
-    return result < 0 && leaf == 0 ? result : 0;
 }
 
 i32 store_event_last(struct store *store, u64 *seq)
 {
     *seq = 0;
-    i32 result = lmdb_read_begin(store, store->events, NULL);
+    i32 result = lmdb_read_begin(store);
     if (result < 0) return result;
     result = last_find(store, seq);
     if (result == 0) result = last_leaf_check(store);
-    lmdb_read_end(store, NULL);
+    lmdb_read_end(store);
     return result;
 }
 
@@ -212,13 +212,13 @@ i32 store_archived_read(struct store *store, u64 ticket, u64 *seq)
 {
     struct lmdb_value value;
     struct archived_value archived;
-    i32 result = lmdb_read_begin(store, store->archived, NULL);
+    i32 result = lmdb_read_begin(store);
     if (result < 0) return result;
     result = lmdb_find(store, ARCHIVED_NAME, ticket, &value);
     if (result == 0 && value.key != ticket) result = 1;
     if (result == 0 && value.bytes != sizeof archived) result = -EIO;
     if (result == 0) memcpy(&archived, value.data, sizeof archived);
-    lmdb_read_end(store, NULL);
+    lmdb_read_end(store);
     if (result != 0) return result;
     *seq = archived.seq;
     return archived.checksum == archived_checksum(ticket, archived.seq) ? 0 : -EIO;

@@ -157,6 +157,8 @@ static const char *page_fault(const u8 *page, u32 page_bytes, const struct place
         before = node;
         u64 end;
         if (!node_at(page, page_bytes, i, &node, &end)) return "a node lies outside";
+        bool known = node.flags == 0 || node.flags == (place->names ? NODE_TREE : NODE_OVERFLOW);
+        if (!known) return "a node is of an unknown kind";
         used += end - (u64)(node.key - page - (i64)sizeof(struct node_head));
         bool unkeyed = place->depth > 1 && i == 0; /* the first child takes all below the second's key */
         if (place->names && i > (place->depth > 1 ? 1u : 0u) && !name_ascends(&before, &node))
@@ -524,7 +526,7 @@ static i32 value_read(struct store *store, int fd, const struct node *node, u32 
     value->key = key_of(node);
     value->bytes = node->bytes;
     value->data = node->data;
-    if (!(node->flags & NODE_OVERFLOW)) return node->flags == 0 ? 0 : -EIO;
+    if (node->flags == 0) return 0;
     struct page_head head;
     u64 number;
     memcpy(&number, node->data, sizeof number);

@@ -321,13 +321,13 @@ i32 store_chunks_each(struct store *store, store_chunk_fn *fn, void *owner, char
 {
     ASSERT(error_bytes > 0);
     error[0] = 0;
-    i32 result = lmdb_read_begin(store, store->root, NULL);
+    i32 result = lmdb_read_begin(store);
     if (result < 0) {
         snprintf(error, error_bytes, "the store cannot be read: %s", strerror(-result));
         return result;
     }
     struct table_read read = {.fn = fn, .owner = owner};
     result = tables_each(store, &read, error, error_bytes);
-    lmdb_read_end(store, NULL);
+    lmdb_read_end(store);
     return result;
 }

@@ -283,29 +283,18 @@ void store_close(struct store *store)
 
 /* ---- Reading, on the loop's thread ---- */
 
-i32 lmdb_read_begin(struct store *store, MDB_dbi database, MDB_cursor **cursor)
-{
-    i32 result = result_of(mdb_txn_renew(store->reader));
-    if (result < 0 || cursor == NULL) return result;
-    result = result_of(mdb_cursor_open(store->reader, database, cursor));
-    if (result < 0) mdb_txn_reset(store->reader);
-    return result;
-}
+i32 lmdb_read_begin(struct store *store) { return result_of(mdb_txn_renew(store->reader)); }
 
-void lmdb_read_end(struct store *store, MDB_cursor *cursor)
-{
-    if (cursor != NULL) mdb_cursor_close(cursor);
-    mdb_txn_reset(store->reader);
-}
+void lmdb_read_end(struct store *store) { mdb_txn_reset(store->reader); }
 
 i32 store_root_read(struct store *store, struct store_root *root)
 {
-    i32 result = lmdb_read_begin(store, store->root, NULL);
+    i32 result = lmdb_read_begin(store);
     if (result < 0) return result;
     struct root_value stored;
     result = root_get(store, store->reader, &stored);
     *root = stored.root;
-    lmdb_read_end(store, NULL);
+    lmdb_read_end(store);
     return result;
 }
 

@@ -142,6 +142,7 @@ static void turn(u64 until_us, bool think)
     server_listen(&world.server);
     for (u32 i = 0; i < PEERS; i++) {
         if (fds[i + 1].revents & (POLLIN | POLLHUP | POLLERR) && !receive(i)) {
+            server_listen(&world.server); /* it may have said so since */
             REQUIRE(strstr(world.server.log, "event=stopping"), "a connection ends while the server runs");
             peer_close(peer_at(i));
         }
