@@ -175,7 +175,8 @@ static bool add_create(struct workload *workload, struct flow *flow, struct send
     *record = head;
     char *text = (char *)(record + 1);
     text[0] = '+';
-    put_digits(text + 1, zipf_draw(&workload->customers, &flow->prng), 11);
+    u64 customer = zipf_draw(&workload->customers, &flow->prng);
+    put_digits(text + 1, customer - customer % DESK_CHANNELS + index % DESK_CHANNELS, 11); /* of one channel */
     text += head.address_bytes;
     put_digits(text, workload->load->run, 5);
     text[5] = '-';

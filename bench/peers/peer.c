@@ -35,6 +35,7 @@ void peer_ticket(const struct peer_options *options, u64 index, struct peer_tick
     u64 customer = index * 0x9e3779b97f4a7c15u % (options->tickets / 4 + 1);
     snprintf(ticket->channel, sizeof(ticket->channel), "%u", (u32)(index % CHANNELS) + 1);
     snprintf(ticket->queue, sizeof(ticket->queue), "%u", (u32)(index * 2654435761u % QUEUES) + 1);
+    customer = customer - customer % CHANNELS + index % CHANNELS; /* of one channel */
     snprintf(ticket->address, sizeof(ticket->address), "+%011llu", (unsigned long long)customer);
     snprintf(ticket->key, sizeof(ticket->key), "%016llu", (unsigned long long)index);
     ticket->subject = "Where is my parcel? Order 000000";
