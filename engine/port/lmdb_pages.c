@@ -215,6 +215,8 @@ struct walk {
     bool archived; /* the tree is that of archived tickets */
     bool rooted;   /* the tree is that of the root */
     u64 root_txn;  /* that the root says it was written by; 0: there is none */
+    u64 path[2 * DEPTH_MAX]; /* pages from the root to where it is: each says what must hold below it */
+    u32 path_count;
     /* What it found. */
     u64 page;
     const char *fault; /* what is wrong with it */
@@ -377,17 +379,16 @@ static i32 walk_leaf(struct walk *walk, const u8 *page, const struct place *plac
     return result;
 }
 
-/* `page` has room for one page, and behind it for one of every depth below. Recursion ends with the depth. */
-static i32 walk_page(struct walk *walk, const struct place *place, u64 by, u8 *page)
+static i32 walk_page(struct walk *walk, const struct place *place, u64 by, u8 *page);
+
+static i32 walk_below(struct walk *walk, const struct place *place, u8 *page)
 {
-    i32 result = page_take(walk, place->number, by);
-    if (result < 0) return result;
     if (place->depth == 1 && walk->lazy) {
         walk->tree->leaves--;
         return place->number < walk->file_pages ? 0
                                                 : fault_at(walk, place->number, "the file ends before it");
     }
-    result = page_read(walk, place->number, page);
+    i32 result = page_read(walk, place->number, page);
     if (result < 0) return result;
     const char *fault = page_fault(page, walk->page_bytes, place);
     if (fault != NULL) return fault_at(walk, place->number, fault);
@@ -397,6 +398,17 @@ static i32 walk_page(struct walk *walk, const struct place *place, u64 by, u8 *p
         struct place child = child_place(page, walk->page_bytes, place, i);
         result = walk_page(walk, &child, place->number, page + walk->page_bytes);
     }
+    return result;
+}
+
+/* `page` has room for one page, and behind it for one of every depth below. Recursion ends with the depth. */
+static i32 walk_page(struct walk *walk, const struct place *place, u64 by, u8 *page)
+{
+    i32 result = page_take(walk, place->number, by);
+    if (result < 0) return result;
+    walk->path[walk->path_count++] = place->number;
+    result = walk_below(walk, place, page);
+    if (result == 0) walk->path_count--;
     return result;
 }
 
@@ -498,6 +510,19 @@ static i32 check_file(struct walk *walk, u64 bytes)
     return result;
 }
 
+/* The pages above the one at fault, any of which may be what is wrong; "" when there are none. */
+static void path_tell(const struct walk *walk, char *text, u64 text_bytes)
+{
+    u64 used = 0;
+    text[0] = 0;
+    for (u32 i = 0; i < walk->path_count && used < text_bytes; i++) {
+        if (walk->path[i] == walk->page) continue;
+        used += (u64)snprintf(text + used, text_bytes - used, "%s%llu", used == 0 ? " (reached over pages " : ", ",
+                              (unsigned long long)walk->path[i]);
+    }
+    if (used > 0 && used < text_bytes) snprintf(text + used, text_bytes - used, ")");
+}
+
 i32 lmdb_check(const char *directory, char *error, u32 error_bytes)
 {
     char path[FILE_PATH_BYTES];
@@ -508,9 +533,11 @@ i32 lmdb_check(const char *directory, char *error, u32 error_bytes)
     i64 bytes = file_bytes(walk.fd);
     result = bytes < 0 ? (i32)bytes : check_file(&walk, (u64)bytes);
     close(walk.fd);
+    char above[256];
+    path_tell(&walk, above, sizeof above);
     if (walk.fault != NULL)
-        snprintf(error, error_bytes, "the store is damaged: page %llu of %s: %s; remedy: start from a backup",
-                 (unsigned long long)walk.page, path, walk.fault);
+        snprintf(error, error_bytes, "the store is damaged: page %llu of %s%s: %s; remedy: start from a backup",
+                 (unsigned long long)walk.page, path, above, walk.fault);
     if (walk.error < 0)
         snprintf(error, error_bytes,
                  "cannot read page %llu of the store %s: %s; remedy: see to the disk, else start from a backup",

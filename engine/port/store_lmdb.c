@@ -188,7 +188,8 @@ static void env_close(struct store *store)
     store->env = NULL;
 }
 
-/* A new file gets its name when it is complete, so that one which is not complete is damaged. */
+/* A new file gets its name when it is complete, so that one which is not complete is damaged. The name counts when
+ * both directories were synced: a start that failed in between leaves that to the next one. */
 static i32 make_new(struct store *store, const char *directory)
 {
     char making[FILE_PATH_BYTES], from[FILE_PATH_BYTES], lock[FILE_PATH_BYTES], to[FILE_PATH_BYTES];
@@ -196,14 +197,16 @@ static i32 make_new(struct store *store, const char *directory)
     if (result == 0) result = file_join(from, making, "data.mdb");
     if (result == 0) result = file_join(lock, making, "lock.mdb");
     if (result == 0) result = file_join(to, directory, "data.mdb");
-    if (result < 0 || file_exists(to)) return result;
-    result = file_make_directory(making);
-    if (result >= 0) result = file_remove(from);
-    if (result == 0) result = env_open(store, making, true);
-    if (result == 0) result = databases_open(store, true, true);
-    env_close(store);
-    if (result == 0) result = file_rename(from, to);
-    if (result == 0) result = file_sync_directory(making);
+    if (result == 0 && !file_exists(to)) {
+        result = file_make_directory(making);
+        if (result >= 0) result = file_remove(from);
+        if (result == 0) result = env_open(store, making, true);
+        if (result == 0) result = databases_open(store, true, true);
+        env_close(store);
+        if (result == 0) result = file_rename(from, to);
+    }
+    if (result < 0 || !file_exists(making)) return result;
+    result = file_sync_directory(making);
     if (result == 0) result = file_sync_directory(directory);
     if (result == 0) result = file_remove(lock);
     return result < 0 ? result : file_remove(making);

@@ -242,13 +242,18 @@ bool disk_damaged_store(void)
  * out of place shows where something contradicts it. */
 static bool page_named(const struct place *place, const char *error)
 {
-    const char *at = strstr(error, " page ");
+    const char *at = strstr(error, " page "), *above = strstr(error, " (reached over pages ");
     if (at == NULL || place->inode == NULL) return false;
-    u64 named = strtoull(at + 6, NULL, 10), first = place->offset / BLOCK, number;
+    char *end;
+    u64 named = strtoull(at + strlen(" page "), NULL, 10), first = place->offset / BLOCK, number;
     memcpy(&number, place->right, sizeof number);
     if (place->offset < 2 * BLOCK) return true; /* a meta page leads to all others */
     if (damage.old || (number != first && named < first)) return true;
-    return named >= first && named * BLOCK < place->offset + place->bytes;
+    if (named >= first && named * BLOCK < place->offset + place->bytes) return true;
+    if (above == NULL) return false;
+    for (at = above + strlen(" (reached over pages "); strtoull(at, &end, 10) != first; at = end + 2)
+        if (*end != ',') return false;
+    return true;
 }
 
 /* As it should stand there. */
