@@ -118,7 +118,8 @@ static i32 load_chunk(void *owner, u32 table, u32 chunk, const void *data, u32 b
         return 0;
     }
     snprintf(opening->error, opening->error_bytes,
-             "chunk %u of table %u in the store of %s has no place in memory; remedy: raise --memory-budget",
+             "chunk %u of table %u in the store of %s has no place in memory; remedy: raise --memory-budget; if it "
+             "was not lowered, the store is damaged: start from a backup",
              chunk, table, opening->recovery->data);
     return -ENOMEM;
 }

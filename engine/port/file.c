@@ -136,7 +136,7 @@ i32 file_sync_directory(const char *path)
 i32 file_exists(const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0 ? 1 : 0;
+    return stat(path, &status) == 0 || errno != ENOENT; /* what cannot be looked at is not taken for absent */
 }
 
 i32 file_remove(const char *path)

@@ -8,8 +8,9 @@
  * What a walk makes sure of: every page is where it says it is, and of the kind that its parent expects;
  * nodes lie inside their page and fill it; keys ascend and keep to the bounds that the parents set; the
  * counts kept with each tree are right; and every page of the file is used once, or free, or an overflow page
- * of an event: so LMDB never takes a used one for free. That the values are the right ones is up to their
- * checksums, and to the sum of all current ones in the root.
+ * of an event: so LMDB takes no used one for free. (Which overflow pages are events' is not read: a free list whose
+ * damage names one of them, in order and instead of another, is not noticed, until that event is found unreadable.)
+ * That the values are the right ones is up to their checksums, and to the sum of all current ones in the root.
  *
  * The format is that of LMDB 0.9 (data version 1), which has not changed since 2014.
  */

@@ -209,6 +209,7 @@ static i32 make_new(struct store *store, const char *directory)
     result = file_sync_directory(making);
     if (result == 0) result = file_sync_directory(directory);
     if (result == 0) result = file_remove(lock);
+    if (result == 0) result = file_remove(from); /* left by a start that was killed, beside a store put here since */
     return result < 0 ? result : file_remove(making);
 }
 
@@ -238,7 +239,7 @@ static i32 open_all(struct store *store, const char *directory, struct io *io, c
     if (result < 0) return result;
     result = store_event_last(store, &store->event_last);
     if (result < 0)
-        snprintf(error, error_bytes, "the newest events in page %llu of the store %s cannot be read: %s; remedy: %s",
+        snprintf(error, error_bytes, "the newest events in page %llu of the store %s, or above it, cannot be read: %s; remedy: %s",
                  (unsigned long long)store->page_read, directory, strerror(-result),
                  "see to the disk, else start from a backup");
     if (result == 0 && write) result = lmdb_helper_start(store, io);

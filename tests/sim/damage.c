@@ -289,14 +289,27 @@ static bool batch_named(const struct place *place, const char *error)
     return false;
 }
 
+/* What only a sum, or one page against another, tells of has no place of its own: any of those that were added up, or
+ * either of the two, may be the damaged one. A row is named by its chunk. */
+static bool store_told(const char *error)
+{
+    static const char *const texts[] = {"the store is damaged: chunk ",
+                                        "the store is damaged: its rows ",
+                                        "the newest events in page ",
+                                        "has no place in memory; ",
+                                        "there are pages that are neither used nor free",
+                                        "it leads to a page that is used elsewhere, or free",
+                                        "the counts of a tree are wrong"};
+    for (u32 i = 0; i < ARRAY_COUNT(texts); i++)
+        if (strstr(error, texts[i]) != NULL) return true;
+    return damage.old && strstr(error, "store") != NULL; /* what an old page contradicts */
+}
+
 bool disk_damage_named(const char *error)
 {
-    /* A row is named by its chunk; what the sum over all rows tells of has no place. */
-    if (disk_damaged_store())
-        return (damage.old && strstr(error, "store") != NULL) || /* what it contradicts */
-               page_named(&damage.places[0], error) || page_named(&damage.places[1], error) ||
-               strstr(error, "the store is damaged: chunk ") != NULL ||
-               strstr(error, "the store is damaged: its rows ") != NULL;
+    if (disk_damaged_store() && (store_told(error) || page_named(&damage.places[0], error) ||
+                                 page_named(&damage.places[1], error)))
+        return true;
     for (u32 i = 0; i < PLACES_MAX; i++)
         if (damage.places[i].inode != NULL && batch_named(&damage.places[i], error)) return true;
     return false;

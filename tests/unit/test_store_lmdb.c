@@ -398,6 +398,27 @@ Test(store, reading_alone_makes_nothing)
     cr_assert_eq(file_exists(absent), 0);
 }
 
+/* A first start that was killed half-way, and a store put in its place since. */
+Test(store, what_a_killed_start_left_is_cleared_away)
+{
+    static const char *const files[] = {"data.mdb", "lock.mdb"};
+    char making[4096], file[4096];
+    cr_assert_eq(commit(3), 0);
+    store_close(store);
+    cr_assert_eq(file_join(making, path, "making"), 0);
+    cr_assert_eq(file_make_directory(making), 1);
+    for (u32 i = 0; i < ARRAY_COUNT(files); i++) {
+        cr_assert_eq(file_join(file, making, files[i]), 0);
+        FILE *half = fopen(file, "w");
+        cr_assert(half != NULL && fputs("half", half) >= 0 && fclose(half) == 0);
+    }
+    struct store_root root;
+    open_store();
+    cr_assert_eq(file_exists(making), 0);
+    cr_assert_eq(store_root_read(store, &root), 0);
+    cr_assert_eq(root.op, 3);
+}
+
 Test(store, a_file_that_is_no_store_is_refused)
 {
     store_close(store);
