@@ -62,6 +62,24 @@ Test(logfile, lines_end_in_many_ways)
     expect_end(0);
 }
 
+Test(logfile, a_line_put_back_comes_again_with_its_number)
+{
+    static const char text[] = "\n\n\xef\xbb\xbfthird\r\nfourth";
+    open_with(text, strlen(text));
+    for (u32 i = 0; i < 2; i++) {
+        expect_line("\xef\xbb\xbfthird", 3);
+        logfile_put_back(&file);
+    }
+    cr_assert_eq(file.bytes_taken, 2);
+    expect_line("\xef\xbb\xbfthird", 3);
+    for (u32 i = 0; i < 2; i++) {
+        expect_line("fourth", 4);
+        if (i == 0) logfile_put_back(&file);
+    }
+    expect_end(0);
+    cr_assert_eq(file.bytes_taken, strlen(text));
+}
+
 Test(logfile, an_empty_file_has_no_line)
 {
     open_with("", 0);

@@ -58,9 +58,9 @@ static const char *take_line(struct logfile *file, u32 *bytes)
     char *feed = memchr(data, '\n', file->end - file->begin);
     if (!feed && !(file->ended && file->end > file->begin)) return NULL;
     *bytes = feed ? (u32)(feed - data) : file->end - file->begin;
-    u32 taken = *bytes + (feed ? 1 : 0);
-    file->begin += taken;
-    file->bytes_taken += taken;
+    file->taken = *bytes + (feed ? 1 : 0);
+    file->begin += file->taken;
+    file->bytes_taken += file->taken;
     file->line++;
     if (*bytes && data[*bytes - 1] == '\r') --*bytes;
     return data;
@@ -87,4 +87,11 @@ int logfile_next(struct logfile *file, const char **data, u32 *bytes)
         }
         if (!refill(file)) return -1;
     }
+}
+
+void logfile_put_back(struct logfile *file)
+{
+    file->begin -= file->taken;
+    file->bytes_taken -= file->taken;
+    file->line--;
 }

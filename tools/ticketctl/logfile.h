@@ -12,6 +12,7 @@ struct logfile {
     char *buffer;
     u32 begin; /* of what is in the buffer and not taken */
     u32 end;
+    u32 taken; /* of the buffer, by the last line */
     bool ended;
 };
 
@@ -21,5 +22,7 @@ void logfile_close(struct logfile *file);
 /* The next line that is not blank, without its end; valid until the next call. 1 a line, 0 the end, -1 it
  * cannot be read (errno), -2 the line is longer than DESKLOG_LINE_BYTES_MAX. */
 int logfile_next(struct logfile *file, const char **data, u32 *bytes);
+/* The line that it gave last will be the next one again. */
+void logfile_put_back(struct logfile *file);
 
 #endif

@@ -45,7 +45,7 @@ static void grow(struct names *names)
 
 static const char *keep_text(struct names *names, const char *name, u32 bytes)
 {
-    if (names->block_bytes - names->block_used < bytes) {
+    if (!names->block || names->block_bytes - names->block_used < bytes) {
         u32 room = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
         char *block = allocate(sizeof(char *) + room);
         memcpy(block, &names->block, sizeof(char *));

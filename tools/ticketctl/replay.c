@@ -165,9 +165,6 @@ static void explain_halt(const struct replay *replay)
         if (cut) bytes = LINE_SHOWN_BYTES;
         fprintf(stderr, "  %.*s%s\n", (int)bytes, replay->halt_text, cut ? "…" : "");
     }
-    if (replay->behind)
-        complain("replay: %llu lines behind it were on their way already and have been applied",
-                 (unsigned long long)replay->behind);
 }
 
 static int finish(struct replay *replay)
@@ -209,10 +206,7 @@ static bool session_name(struct replay *replay, char name[64])
     u32 bytes;
     if (logfile_next(&replay->file, &data, &bytes) != 1) return false;
     snprintf(name, 64, "replay/%016llx", (unsigned long long)XXH64(data, bytes, 0));
-    /* The line is still in the buffer: it is read once more, as the first. */
-    replay->file.begin = 0;
-    replay->file.line = 0;
-    replay->file.bytes_taken = 0;
+    logfile_put_back(&replay->file);
     return true;
 }
 

@@ -75,7 +75,6 @@ struct replay {
     u64 applied;
     u64 refused;
     u64 malformed;
-    u64 behind; /* applied although they stood behind the line that was refused */
     u64 by_status[STATUSES_MAX];
 
     bool halted;     /* no more is sent; why: */

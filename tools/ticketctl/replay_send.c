@@ -146,7 +146,11 @@ void replay_send(struct replay *replay)
     const struct replay_item *head = replay_item(replay, replay->next);
     char reason[REASON_BYTES];
     if (!replay->keep_going && replay_name_fault(replay, head, reason)) {
-        replay_halt(replay, EXIT_REFUSED, head->line, head->text, "%s", reason);
+        /* First what stands before it: there may be a line that is refused. */
+        if (tkd_in_flight(replay->client) > 0)
+            replay_drain(replay);
+        else
+            replay_halt(replay, EXIT_REFUSED, head->line, head->text, "%s", reason);
         return;
     }
     bool create = head->what.verb == DESKLOG_CREATE;
@@ -177,7 +181,6 @@ static void take_result(struct replay *replay, struct replay_item *item, u32 sta
     if (status < STATUSES_MAX) replay->by_status[status]++;
     if (info && info->class == TKD_STATUS_ok) {
         replay->applied++;
-        replay->behind += replay->halted;
     } else if (replay->keep_going) {
         replay->refused++;
     } else if (status != TKD_NOT_RUN) {
