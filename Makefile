@@ -219,8 +219,10 @@ FUZZ_CFLAGS = $(CPPFLAGS) -DTEST_MIN $(PACKAGES_CFLAGS) -std=c17 $(WARNINGS) $(M
     -fno-omit-frame-pointer -Wno-string-conversion -fsanitize=$(FUZZ_SANITIZE)
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,$(FUZZ_DIR)/%,$(call sources,tests/fuzz/fuzz_*.c))
 FUZZ_SOURCES := $(call sources,engine/core/*.c engine/durable/*.c) $(LIBRARY) \
-    $(addprefix tests/fuzz/,desk.c disk.c kernel.c) $(filter-out engine/edge/main.c,$(call sources,engine/edge/*.c)) \
-    $(addprefix tools/ticketctl/,catalog.c ctl.c desk.c desk_read.c desk_write.c desklog.c names.c plan.c text.c timefmt.c) \
+    $(addprefix tests/fuzz/,desk.c disk.c front.c kernel.c) \
+    $(filter-out engine/edge/main.c,$(call sources,engine/edge/*.c)) \
+    $(addprefix tools/ticketctl/,args.c catalog.c ctl.c desk.c desk_read.c desk_write.c desklog.c logfile.c names.c \
+    output.c plan.c plan_send.c progress.c replay.c replay_read.c replay_send.c roster.c text.c timefmt.c) \
     tests/support/rig.c $(call sources,tests/naive/*.c)
 
 $(FUZZ_DIR)/obj/%.o: %.c tests/fuzz/unmeasured $(BUILD)/packages-build.mk $(BUILD)/packages-fuzz.mk
@@ -235,6 +237,8 @@ $(FUZZ_DIR)/%: $(FUZZ_DIR)/obj/tests/fuzz/fuzz_%.o $(FUZZ_DIR)/lib.a
 	$(call say,link,$@) $(FUZZ_CC) -fsanitize=fuzzer,$(FUZZ_SANITIZE) $(FUZZ_WRAPPED) -o $@ $^ $(TOOLS_LIBS)
 
 $(FUZZ_DIR)/client: FUZZ_WRAPPED := $(addprefix -Wl$(comma)--wrap=,socket connect close poll recv send sendmsg)
+$(FUZZ_DIR)/replay: FUZZ_WRAPPED := $(addprefix -Wl$(comma)--wrap=,socket connect close poll recv send sendmsg \
+    nanosleep assert_failed)
 
 $(BUILD)/dictionary: $(call objects,tests/fuzz/dictionary.c engine/core/schema.c)
 	$(LINK) $^

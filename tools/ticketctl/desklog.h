@@ -4,9 +4,9 @@
 
 #include <jansson.h>
 
-#include "ticketd/wire.h"
+#include "base/base.h"
 
-#define DESKLOG_LINE_BYTES_MAX (2u << 20)
+#define DESKLOG_LINE_BYTES_MAX LIMIT(2u << 20, 512u)
 #define DESKLOG_TEXT_BYTES_MAX 262144u
 #define DESKLOG_CREATE         0xffu /* `verb` of a create; all others are verbs of TICKET_UPDATE */
 

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "commands.h"
+#include "core/frame.h"
 
 #define DEFINE_ATTEMPTS_MAX 5u
 #define CLOCK_VIRTUAL       2u
@@ -205,7 +205,7 @@ static bool session_name(struct replay *replay, char name[64])
     const char *data;
     u32 bytes;
     if (logfile_next(&replay->file, &data, &bytes) != 1) return false;
-    snprintf(name, 64, "replay/%016llx", (unsigned long long)XXH64(data, bytes, 0));
+    snprintf(name, 64, "replay/%016llx", (unsigned long long)checksum_wire(data, bytes));
     logfile_put_back(&replay->file);
     return true;
 }

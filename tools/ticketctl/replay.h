@@ -11,6 +11,7 @@
 #ifndef TICKETCTL_REPLAY_H
 #define TICKETCTL_REPLAY_H
 
+#include "base/base.h"
 #include "desklog.h"
 #include "logfile.h"
 #include "names.h"
@@ -18,9 +19,9 @@
 #include "roster.h"
 #include "ticketctl.h"
 
-#define CHUNK_LINES  8192u
-#define ITEMS_MAX    65536u /* power of two, more than a chunk and what may be in flight */
-#define FRAMES_MAX   64u    /* power of two, the largest window */
+#define CHUNK_LINES  LIMIT(8192u, 4u)
+#define ITEMS_MAX    LIMIT(65536u, 16u) /* power of two, more than a chunk and what may be in flight */
+#define FRAMES_MAX   64u                /* power of two, the largest window */
 #define STATUSES_MAX 256u
 #define REASON_BYTES 512u
 

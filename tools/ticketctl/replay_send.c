@@ -8,7 +8,7 @@
 #define UNKNOWN_SMALL     0xffffu /* an id that no entry has: the server says which name is unknown */
 #define UNKNOWN           0xffffffffu
 #define AGAIN_MS_MAX      500u
-#define SUBJECT_BYTES_MAX 1024u
+#define SUBJECT_BYTES_MAX LIMIT(1024u, 64u)
 
 static void sleep_ms(u64 ms)
 {
