@@ -74,10 +74,11 @@ static void say_frame(struct peer *peer, u32 op, u32 count, struct input *input)
     if (how & 8) head->flags = TKD_FLAG_STOP;
     if (how & 16) head->count += input_u8(input);
     frame_seal(head);
-    if (how & 32) ((u8 *)&frame)[input_number(input) % head->size] ^= (u8)(1 + input_below(input, 255));
-    peer->odd |= (how & 32) != 0 || peer->said + head->size > STREAM_BYTES;
+    u32 bytes = head->size; /* whatever the damage makes of it */
+    if (how & 32) ((u8 *)&frame)[input_number(input) % bytes] ^= (u8)(1 + input_below(input, 255));
+    peer->odd |= (how & 32) != 0 || peer->said + bytes > STREAM_BYTES;
     if (peer->phase != AWAY && !peer->odd) peer->seqs[peer->requests++] = head->seq;
-    say(peer, &frame, head->size);
+    say(peer, &frame, bytes);
 }
 
 static void come(struct peer *peer, struct input *input)
