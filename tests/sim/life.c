@@ -226,7 +226,6 @@ static void heal(void)
     world->disk_full = false;
     world->slow_factor = world->store_slow_factor = 1;
     world->stuck_until_ns = 0;
-    if (disk_damaged()) world->stop_signal = true; /* what it runs on with is put right when it ends */
     clients_heal();
 }
 
@@ -237,6 +236,8 @@ void time_passes(void)
     if (hindered) world_disturb(world->now_ns);
     if (!world->healed && world->now_ns >= world->plan.duration_ns) heal();
     if (!world->healed) return;
+    if (disk_damaged() && process.served && !process.told) /* what it runs on with is put right when it ends */
+        world->stop_signal = process.told = true;
     if (world->now_ns >= world->end_ns && process.served && !process.told && clients_done()) {
         world->done = world->stop_signal = process.told = true;
         world->done_ms = clock_wall_ms();
