@@ -239,7 +239,8 @@ static i32 open_all(struct store *store, const char *directory, struct io *io, c
     if (result < 0) return result;
     result = store_event_last(store, &store->event_last);
     if (result < 0)
-        snprintf(error, error_bytes, "the newest events in page %llu of the store %s, or above it, cannot be read: %s; remedy: %s",
+        snprintf(error, error_bytes,
+                 "the newest events in page %llu of the store %s, or above it, cannot be read: %s; remedy: %s",
                  (unsigned long long)store->page_read, directory, strerror(-result),
                  "see to the disk, else start from a backup");
     if (result == 0 && write) result = lmdb_helper_start(store, io);
