@@ -15,7 +15,7 @@
 #define SYNC_SLACK_NS SECOND_NS  /* what a sync may take, and getting to it */
 #define LATE_MS       5000u      /* after a deadline, with nothing in the way */
 #define SENT_MAX      (1u << 21) /* slots of the hash table of frames */
-#define SHOWN_MAX     4096u      /* answers to queries that are remembered, about */
+#define SHOWN_MAX     (1u << 16) /* slots of the hash table of answers to queries */
 
 u32 __real_state_apply(struct state *state, const struct command *command, void *results);
 u32 __wrap_state_apply(struct state *state, const struct command *command, void *results);
@@ -40,7 +40,8 @@ struct sent {
     u64 op; /* 0: not applied */
 };
 
-/* Rows that a query gave, and the op that the desk was at. */
+/* Rows that a query gave, and the op that the desk was at when they were first given. None is forgotten as long as the
+ * process lives: the same rows given again would seem to be of a later op than those that are still on their way. */
 struct shown {
     u64 rows_hash;
     u64 op;
@@ -61,9 +62,10 @@ struct oracle {
     struct sent *sent;
     u32 sent_count;
     struct shown shown[SHOWN_MAX]; /* in this life of the process */
-    u64 told_op;                   /* the newest op that anybody was shown something of */
-    u64 checkpointed_op;           /* the store has said that it covers it */
-    struct refusal *refusals;      /* those that the replay has not reached; by op */
+    u32 shown_count;
+    u64 told_op;              /* the newest op that anybody was shown something of */
+    u64 checkpointed_op;      /* the store has said that it covers it */
+    struct refusal *refusals; /* those that the replay has not reached; by op */
     u32 refusals_count;
     u32 refusals_max;
     u64 *event_hashes; /* seq - 1, as the replay raises them */
@@ -274,8 +276,11 @@ static u64 figure(const struct tkd_frame *answer, const char *name)
 
 static struct shown *shown_slot(const void *rows, u32 bytes, u64 *hash)
 {
-    *hash = hash64(rows, bytes, 3);
-    return &oracle->shown[*hash % SHOWN_MAX];
+    *hash = hash64(rows, bytes, 3) | 1;
+    for (u64 at = *hash;; at++) {
+        struct shown *shown = &oracle->shown[at % SHOWN_MAX];
+        if (shown->rows_hash == *hash || shown->rows_hash == 0) return shown;
+    }
 }
 
 u32 __wrap_state_query(const struct state *state, u32 op, const void *record, u64 now_ms,
@@ -288,7 +293,9 @@ u32 __wrap_state_query(const struct state *state, u32 op, const void *record, u6
     if (oracle->comparing) return bytes;
     u64 hash;
     struct shown *shown = shown_slot(rows, bytes, &hash);
-    if (shown->rows_hash != hash) *shown = (struct shown){.rows_hash = hash, .op = state_op(state)};
+    if (shown->rows_hash == hash || oracle->shown_count == SHOWN_MAX / 2) return bytes;
+    *shown = (struct shown){.rows_hash = hash, .op = state_op(state)};
+    oracle->shown_count++;
     return bytes;
 }
 
@@ -421,6 +428,7 @@ static void shadow_apply(u64 op)
 static void forget_after(u64 op)
 {
     memset(oracle->shown, 0, sizeof oracle->shown);
+    oracle->shown_count = 0;
     while (oracle->refusals_count > 0 && oracle->refusals[oracle->refusals_count - 1].op > op)
         oracle->refusals_count--;
     while (oracle->count > op) {
