@@ -9,22 +9,21 @@ void snapshot_init(struct snapshot *snapshot, u8 *saved, u64 saved_max)
     *snapshot = (struct snapshot){.saved = saved, .saved_max = saved_max};
 }
 
-static u64 chunk_record_bytes(const struct table *table)
-{
-    return sizeof(struct store_chunk) + round_up(table_chunk_bytes(table), 8);
-}
+static u64 record_bytes(u64 chunk_bytes) { return sizeof(struct store_chunk) + round_up(chunk_bytes, 8); }
 
-/* Writes one chunk with its header. */
-static void chunk_write(u8 *to, const struct table *table, u32 chunk)
+static struct store_chunk chunk_head(const struct table *table, u32 chunk)
 {
     u32 bytes = table_chunk_bytes(table);
-    const void *data = table_chunk(table, chunk);
-    struct store_chunk head = {.table = table->number,
-                               .chunk = chunk,
-                               .bytes = bytes,
-                               .checksum = (u32)hash64(data, bytes, 0)};
-    memcpy(to, &head, sizeof head);
-    memcpy(to + sizeof head, data, bytes);
+    return (struct store_chunk){.table = table->number,
+                                .chunk = chunk,
+                                .bytes = bytes,
+                                .checksum = (u32)hash64(table_chunk(table, chunk), bytes, 0)};
+}
+
+static void record_write(u8 *to, const struct store_chunk *head, const void *data)
+{
+    memcpy(to, head, sizeof *head);
+    memcpy(to + sizeof *head, data, head->bytes);
 }
 
 void snapshot_begin(struct snapshot *snapshot, struct table *tables, u32 tables_count)
@@ -40,33 +39,35 @@ void snapshot_begin(struct snapshot *snapshot, struct table *tables, u32 tables_
     snapshot->running = true;
     snapshot->table = 0;
     snapshot->chunk = 0;
-    snapshot->saved_head = snapshot->saved_tail = 0;
+    ASSERT(snapshot->saved_bytes == 0);
 }
 
 void snapshot_save(struct snapshot *snapshot, struct table *table, u32 chunk)
 {
     ASSERT(snapshot->running);
     MARK("row copied before change");
-    u64 bytes = chunk_record_bytes(table);
-    ASSERT(snapshot->saved_head + bytes <= snapshot->saved_max);
-    chunk_write(snapshot->saved + snapshot->saved_head, table, chunk);
-    snapshot->saved_head += bytes;
+    struct store_chunk head = chunk_head(table, chunk);
+    u8 *to = snapshot->saved + snapshot->saved_bytes;
+    snapshot->saved_bytes += record_bytes(head.bytes);
+    ASSERT(snapshot->saved_bytes <= snapshot->saved_max);
+    memcpy(to, table_chunk(table, chunk), head.bytes);
+    memcpy(snapshot->saved + snapshot->saved_bytes - sizeof head, &head, sizeof head);
     bit_clear(table->pending, chunk);
 }
 
 static u64 slice_saved(struct snapshot *snapshot, u8 *buffer, u64 bytes_max)
 {
     u64 used = 0;
-    while (snapshot->saved_tail < snapshot->saved_head) {
-        const struct store_chunk *head = (const struct store_chunk *)(snapshot->saved + snapshot->saved_tail);
-        u64 bytes = sizeof *head + round_up(head->bytes, 8);
+    while (snapshot->saved_bytes > 0) {
+        const u8 *end = snapshot->saved + snapshot->saved_bytes;
+        const struct store_chunk *head = (const struct store_chunk *)(end - sizeof *head);
+        u64 bytes = record_bytes(head->bytes);
         MARK_IF(used + bytes > bytes_max, "slice full of saved rows");
         if (used + bytes > bytes_max) break;
-        memcpy(buffer + used, head, bytes);
+        record_write(buffer + used, head, end - bytes);
         used += bytes;
-        snapshot->saved_tail += bytes;
+        snapshot->saved_bytes -= bytes;
     }
-    if (snapshot->saved_tail == snapshot->saved_head) snapshot->saved_tail = snapshot->saved_head = 0;
     return used;
 }
 
@@ -96,16 +97,17 @@ u64 snapshot_slice(struct snapshot *snapshot, struct table *tables, u32 tables_c
             snapshot->chunk = 0;
             continue;
         }
-        u64 bytes = chunk_record_bytes(table);
+        u64 bytes = record_bytes(table_chunk_bytes(table));
         MARK_IF(used + bytes > bytes_max, "slice full");
         if (used + bytes > bytes_max) return used;
-        chunk_write(buffer + used, table, chunk);
+        struct store_chunk head = chunk_head(table, chunk);
+        record_write(buffer + used, &head, table_chunk(table, chunk));
         bit_clear(table->pending, chunk);
         used += bytes;
         snapshot->chunk = chunk + 1;
         chunks_max--;
     }
-    if (snapshot->table == tables_count && snapshot->saved_head == snapshot->saved_tail) {
+    if (snapshot->table == tables_count && snapshot->saved_bytes == 0) {
         snapshot->running = false;
         *finished = true;
     }

@@ -2,7 +2,8 @@
  *
  * begin() turns every table's dirty chunks into pending ones. A pending chunk is copied either by a slice or,
  * when a command is about to change it first, into the saved area; both clear the bit, so each is copied
- * exactly once, as it was at begin().
+ * exactly once, as it was at begin(). What was saved last is sliced first, so the area is touched no further than
+ * what waits in it at a time.
  */
 #ifndef CORE_SNAPSHOT_H
 #define CORE_SNAPSHOT_H
@@ -12,10 +13,9 @@
 #include "core/table.h"
 
 struct snapshot {
-    u8 *saved; /* struct store_chunk records of chunks that changed before their slice came */
+    u8 *saved; /* chunks that changed before their slice came, each with its struct store_chunk behind it */
     u64 saved_max;
-    u64 saved_head;
-    u64 saved_tail;
+    u64 saved_bytes;
     u32 table; /* the slice goes on here */
     u32 chunk;
     bool running;

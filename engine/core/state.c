@@ -483,7 +483,7 @@ u64 state_snapshot_slice(struct state *state, void *buffer, u64 bytes_max, u32 c
 
 u64 state_snapshot_saved_bytes(const struct state *state)
 {
-    return state->snapshot.saved_head - state->snapshot.saved_tail;
+    return state->snapshot.saved_bytes;
 }
 
 bool state_snapshot_running(const struct state *state) { return state->snapshot.running; }
