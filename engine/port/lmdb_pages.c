@@ -128,6 +128,12 @@ static u64 key_of(const struct node *node)
     return key;
 }
 
+/* A tree's; of no bytes: none. */
+struct name {
+    u8 text[16];
+    u64 bytes;
+};
+
 /* Where a page lies in its tree. */
 struct place {
     u64 number;
@@ -135,12 +141,44 @@ struct place {
     bool names; /* keys are no numbers, but the trees' names */
     u64 low;    /* no key is below */
     u64 high;   /* all keys are below; U64_NONE: no bound */
+    struct name low_name;  /* the same of names; */
+    struct name high_name; /* none: no bound */
 };
 
-static bool name_ascends(const struct node *before, const struct node *node)
+static struct name name_of(const struct node *node)
 {
-    int order = memcmp(before->key, node->key, min_u64(before->key_bytes, node->key_bytes));
-    return order < 0 || (order == 0 && before->key_bytes < node->key_bytes);
+    struct name name = {.bytes = node->key_bytes};
+    ASSERT(name.bytes <= sizeof name.text);
+    memcpy(name.text, node->key, name.bytes);
+    return name;
+}
+
+static bool name_below(const struct name *a, const struct name *b)
+{
+    int order = memcmp(a->text, b->text, min_u64(a->bytes, b->bytes));
+    return order < 0 || (order == 0 && a->bytes < b->bytes);
+}
+
+/* The keys of a page of names; `last` is the one before, `first` whether there is none to compare with. */
+static const char *name_fault(const struct place *place, const struct node *node, struct name *last, bool first)
+{
+    if (node->key_bytes == 0 || node->key_bytes > sizeof last->text) return "a name has another size";
+    struct name name = name_of(node);
+    if (!first && !name_below(last, &name)) return "its names do not ascend";
+    if (name_below(&name, &place->low_name)) return "a name is out of bounds";
+    if (place->high_name.bytes != 0 && !name_below(&name, &place->high_name)) return "a name is out of bounds";
+    *last = name;
+    return NULL;
+}
+
+static const char *key_fault(const struct place *place, const struct node *node, u64 *last, bool first)
+{
+    if (node->key_bytes != sizeof *last) return "a key has another size";
+    u64 key = key_of(node);
+    if (key < place->low || key >= place->high) return "a key is out of bounds";
+    if (!first && key <= *last) return "its keys do not ascend";
+    *last = key;
+    return NULL;
 }
 
 /* What is wrong with it; NULL: nothing. */
@@ -152,24 +190,20 @@ static const char *page_fault(const u8 *page, u32 page_bytes, const struct place
     if (head.lower < sizeof head + 2 || head.lower % 2 != 0 || head.lower > head.upper ||
         head.upper > page_bytes)
         return "its bounds are wrong";
-    u64 used = 0, last = 0;
-    struct node node = {0}, before;
+    u64 used = 0, last_key = 0;
+    struct name last_name = {0};
+    u32 keyed = place->depth > 1 ? 1 : 0; /* the first child takes all below the second's key */
     for (u32 i = 0; i < node_count(page); i++) {
-        before = node;
+        struct node node;
         u64 end;
         if (!node_at(page, page_bytes, i, &node, &end)) return "a node lies outside";
         bool known = node.flags == 0 || node.flags == (place->names ? NODE_TREE : NODE_OVERFLOW);
         if (!known) return "a node is of an unknown kind";
         used += end - (u64)(node.key - page - (i64)sizeof(struct node_head));
-        bool unkeyed = place->depth > 1 && i == 0; /* the first child takes all below the second's key */
-        if (place->names && i > (place->depth > 1 ? 1u : 0u) && !name_ascends(&before, &node))
-            return "its names do not ascend";
-        if (unkeyed || place->names) continue;
-        if (node.key_bytes != sizeof last) return "a key has another size";
-        u64 key = key_of(&node);
-        if (key < place->low || key >= place->high) return "a key is out of bounds";
-        if (i > (place->depth > 1 ? 1u : 0u) && key <= last) return "its keys do not ascend";
-        last = key;
+        if (i < keyed) continue;
+        const char *fault = place->names ? name_fault(place, &node, &last_name, i == keyed)
+                                         : key_fault(place, &node, &last_key, i == keyed);
+        if (fault != NULL) return fault;
     }
     return used == page_bytes - head.upper ? NULL : "its nodes do not fill it";
 }
@@ -178,14 +212,15 @@ static const char *page_fault(const u8 *page, u32 page_bytes, const struct place
 static struct place child_place(const u8 *page, u32 page_bytes, const struct place *place, u32 index)
 {
     struct node node = node_of(page, page_bytes, index);
-    struct place child = {.number = node.child,
-                          .depth = place->depth - 1,
-                          .names = place->names,
-                          .low = index == 0 || place->names ? place->low : key_of(&node),
-                          .high = place->high};
-    if (index + 1 == node_count(page) || place->names) return child;
+    struct place child = *place;
+    child.number = node.child;
+    child.depth = place->depth - 1;
+    if (index > 0 && place->names) child.low_name = name_of(&node);
+    if (index > 0 && !place->names) child.low = key_of(&node);
+    if (index + 1 == node_count(page)) return child;
     struct node next = node_of(page, page_bytes, index + 1);
-    child.high = key_of(&next);
+    if (place->names) child.high_name = name_of(&next);
+    else child.high = key_of(&next);
     return child;
 }
 
