@@ -9,17 +9,19 @@
 #include "port/file.h"
 
 #define LOG_BYTES_DEFAULT         (192ull << 20)
-#define EVENT_FLUSH_BYTES_DEFAULT (4ull << 20)
+#define EVENT_FLUSH_BYTES_DEFAULT (1ull << 20)
 #define DISK_ROOM_BYTES_DEFAULT   (64ull << 20)
 #define SAVED_BYTES_SLOW          LIMIT(32ull << 20, 8ull << 10)
-#define COMMIT_ROWS_BYTES         LIMIT(32ull << 20, 64ull << 10)
-#define SLICE_BYTES               LIMIT(1u << 20, 16u << 10)
+/* A commit's pages stand before the log's next write in the queue of the disk, four times the rows that were changed at
+ * worst: so each is small. */
+#define COMMIT_ROWS_BYTES         LIMIT(1ull << 20, 64ull << 10)
+#define SLICE_BYTES               LIMIT(256u << 10, 16u << 10)
 #define SLICE_BYTES_MIN           4096u
 enum {
-    SLICES = LIMIT(8, 2),
+    SLICES = LIMIT(4, 2),
     SLICE_CHUNKS = LIMIT(16, 2),
     EVENT_JOBS = LIMIT(16, 2),
-    EVENT_JOB_BYTES = LIMIT(512 << 10, 4 << 10),
+    EVENT_JOB_BYTES = LIMIT(256 << 10, 4 << 10),
     EVENT_FLUSH_MS_DEFAULT = 500,
     SLICE_US_DEFAULT = 100,
     LOG_LAG_MAX = 4, /* times log_bytes: then intake slows down */

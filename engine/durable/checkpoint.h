@@ -29,7 +29,7 @@ struct checkpoint;
 
 struct checkpoint_config {
     u64 log_bytes;         /* a row checkpoint begins when so much log would be replayed; 0: 192 MiB */
-    u64 event_flush_bytes; /* events are stored when so many bytes wait; 0: 4 MiB */
+    u64 event_flush_bytes; /* events are stored when so many bytes wait; 0: 1 MiB */
     u32 event_flush_ms;    /* or when they have waited so long; 0: 500 */
     u32 slice_us;          /* work per turn, about; 0: 100 */
     u64 disk_room_bytes;   /* nothing more is taken when the disk has less room than this; 0: 64 MiB */

@@ -1,13 +1,17 @@
 /* The thread that works off the store's jobs. They cross between it and the loop's thread through two lists
- * under one mutex; an eventfd wakes the loop. The simulator has its own, without a thread.
+ * under one mutex; an eventfd wakes the loop. No answer waits for the store, so where cores are scarce the loop goes
+ * first. The simulator has its own helper, without a thread.
  */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "port/lmdb.h"
+
+enum { NICE = 10 };
 
 struct store_jobs {
     struct store_job *first;
@@ -63,6 +67,7 @@ static void wake_loop(struct lmdb_helper *helper)
 static void *helper_main(void *owner)
 {
     struct lmdb_helper *helper = owner;
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* of this thread; without it all works as well */
     pthread_mutex_lock(&helper->mutex);
     for (;;) {
         while (!helper->stopping && helper->queued.first == NULL)
