@@ -427,7 +427,7 @@ static void shadow_apply(u64 op)
 
 static void forget_after(u64 op)
 {
-    memset(oracle->shown, 0, sizeof oracle->shown);
+    if (oracle->shown_count > 0) memset(oracle->shown, 0, sizeof oracle->shown);
     oracle->shown_count = 0;
     while (oracle->refusals_count > 0 && oracle->refusals[oracle->refusals_count - 1].op > op)
         oracle->refusals_count--;
