@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "bench/desk.h"
 #include "bench/server.h"
@@ -20,15 +21,15 @@ struct cost {
     struct workload *workload;
     u64 time_ms;
     u64 pulses;
+    bool prepares; /* commands are not counted now */
     union {
         struct tkd_frame header;
         _Alignas(8) u8 bytes[TKD_FRAME_BYTES + TKD_FRAME_BYTES_MAX];
     } answer;
 };
 
-/* As the pipeline does it: what is due first, then the command. Never inlined: its name is what is counted. */
-__attribute__((noinline)) u32 measured(struct state *state, const struct tkd_frame *frame, u64 time_ms, void *results);
-u32 measured(struct state *state, const struct tkd_frame *frame, u64 time_ms, void *results)
+/* As the pipeline does it: what is due first, then the command. */
+static u32 applied(struct state *state, const struct tkd_frame *frame, u64 time_ms, void *results)
 {
     const void *reply;
     u32 reply_bytes;
@@ -40,6 +41,14 @@ u32 measured(struct state *state, const struct tkd_frame *frame, u64 time_ms, vo
     struct event_log *events = state_events(state);
     event_stored(events, events->seq_next - 1);
     return bytes;
+}
+
+/* Never inlined: its name is what is counted. */
+__attribute__((noinline, noclone)) u32 measured(struct state *state, const struct tkd_frame *frame, u64 time_ms,
+                                                void *results);
+u32 measured(struct state *state, const struct tkd_frame *frame, u64 time_ms, void *results)
+{
+    return applied(state, frame, time_ms, results);
 }
 
 /* The ring keeps them all. */
@@ -55,15 +64,14 @@ static i32 nothing_archived(void *owner, u64 ticket, u64 *event_seq)
     return 1;
 }
 
-__attribute__((noinline)) u32 asked(struct cost *cost, const struct tkd_frame *frame, u32 *count);
-u32 asked(struct cost *cost, const struct tkd_frame *frame, u32 *count)
+__attribute__((noinline, noclone)) u32 asked(struct cost *cost, const struct tkd_frame *frame, u32 *count, u64 *cursor);
+u32 asked(struct cost *cost, const struct tkd_frame *frame, u32 *count, u64 *cursor)
 {
     struct event_source source = {.read = event_read, .archived = nothing_archived, .owner = cost};
     enum tkd_status status;
-    u64 cursor;
     u32 bytes = state_query(cost->state, frame->op, frame_first(frame), cost->time_ms, &source,
                             &cost->answer.header + 1,
-                            TKD_FRAME_BYTES_MAX, count, &cursor, &status);
+                            TKD_FRAME_BYTES_MAX, count, cursor, &status);
     if (status != TKD_OK) die("a query: %s", tkd_status_info(status)->doc);
     return bytes;
 }
@@ -75,7 +83,7 @@ static void pulses(struct cost *cost)
                               .op = TKD_OP_PULSE,
                               .size = TKD_FRAME_BYTES};
     for (; state_due(cost->state, cost->time_ms) <= cost->time_ms; cost->pulses++)
-        measured(cost->state, &pulse, cost->time_ms, NULL);
+        (cost->prepares ? applied : measured)(cost->state, &pulse, cost->time_ms, NULL);
 }
 
 /* Takes the frame that was built, answers it, and gives the answer to its owner. */
@@ -83,10 +91,11 @@ static void serve(struct cost *cost, struct sender *sender, sender_answered *ans
 {
     struct tkd_frame *frame = &sender->frame->header;
     u32 slot = sender_slot(sender), count = frame->count, bytes;
+    u64 cursor;
     frame_seal(frame);
     pulses(cost);
-    if (tkd_op_info(frame->op)->class == TKD_CLASS_query) bytes = asked(cost, frame, &count);
-    else bytes = measured(cost->state, frame, cost->time_ms, &cost->answer.header + 1);
+    if (tkd_op_info(frame->op)->class == TKD_CLASS_query) bytes = asked(cost, frame, &count, &cursor);
+    else bytes = (cost->prepares ? applied : measured)(cost->state, frame, cost->time_ms, &cost->answer.header + 1);
     cost->answer.header = (struct tkd_frame){.op = frame->op, .size = TKD_FRAME_BYTES + bytes, .count = count};
     sender->next_seq++;
     answered(cost->workload, sender, slot, &cost->answer.header);
@@ -137,12 +146,59 @@ static void load_run(struct cost *cost, const struct load *load)
     for (u32 i = 0; i < ARRAY_COUNT(senders); i++) free(senders[i].frame);
 }
 
+/* One update for each ticket: the ids are those from 1 on. */
+static void updates(struct cost *cost, struct sender *sender, u16 verb, u32 count)
+{
+    sender_begin(sender, TKD_OP_TICKET_UPDATE, 0);
+    for (u32 i = 1; i <= count; i++) {
+        struct tkd_ticket_update *update = sender_record(sender, sizeof(*update), 0, verb);
+        memset((char *)update + sizeof(struct tkd_prefix), 0, sizeof(*update) - sizeof(struct tkd_prefix));
+        update->ticket = i;
+        if (verb == TKD_VERB_ASSIGN) update->agent = i;
+    }
+    serve(cost, sender, desk_answered);
+}
+
+/* Each agent has a ticket that is urged every hour; what is counted is a report that adds up the hours of all agents,
+ * but for some at both ends. */
+static void report_run(struct cost *cost, struct load *load)
+{
+    u64 hours = load->commands, cursor, pages = 0;
+    struct sender sender = {.depth = 1, .next_seq = 1, .frame = aligned_alloc(64, sizeof(*sender.frame))};
+    if (sender.frame == NULL) die("no memory");
+    cost->prepares = true;
+    load->commands = load->agents = load->batch;
+    load->queues = 8; /* all agents serve them all */
+    load_run(cost, load);
+    updates(cost, &sender, TKD_VERB_ASSIGN, load->agents);
+    for (u64 hour = 0; hour < hours; hour++, cost->time_ms += HOUR_MS)
+        updates(cost, &sender, TKD_VERB_URGE, load->agents);
+    sender_begin(&sender, TKD_OP_REPORT, 0);
+    struct tkd_report *request = sender_record(&sender, sizeof(*request), 0, 0);
+    request->dimension = TKD_DIMENSION_AGENT;
+    request->sum = 1;
+    request->from_ms = START_MS + 10 * HOUR_MS;
+    request->to_ms = cost->time_ms - 10 * HOUR_MS;
+    request->cursor = 0;
+    clock_t begun = clock();
+    do {
+        u32 rows;
+        asked(cost, &sender.frame->header, &rows, &cursor);
+        request->cursor = cursor;
+        pages++;
+    } while (cursor != 0);
+    printf("a report of %llu pages, %.3f ms\n", (unsigned long long)pages,
+           (double)(clock() - begun) * 1e3 / CLOCKS_PER_SEC);
+    free(sender.frame);
+}
+
 int main(int argc, char **argv)
 {
     static struct cost cost;
     struct load load = {.connections = 2, .depth = 1, .queues = 64, .agents = 512, .body_bytes = 64, .open_max = 4000};
     if (argc != 4) {
-        fprintf(stderr, "usage: ticketcost WORKLOAD COMMANDS BATCH (WORKLOAD: as in ticketbench, or deadlines)\n");
+        fprintf(stderr, "usage: ticketcost WORKLOAD COMMANDS BATCH (WORKLOAD: as in ticketbench, or deadlines)\n"
+                        "       ticketcost report HOURS AGENTS\n");
         return 2;
     }
     bool deadlines = strcmp(argv[1], "deadlines") == 0;
@@ -155,7 +211,8 @@ int main(int argc, char **argv)
     if (load.batch == 0 || load.batch > 8000) die("a batch has 1 to 8000 commands");
     cost.state = state_made();
     cost.time_ms = START_MS;
-    load_run(&cost, &load);
+    if (strcmp(argv[1], "report") == 0) report_run(&cost, &load);
+    else load_run(&cost, &load);
     if (deadlines) {
         cost.time_ms += 2 * HOUR_MS; /* every first reply is late */
         pulses(&cost);

@@ -109,6 +109,7 @@ struct state {
     struct index stats;
     struct stats_current *stats_current[STATS_DIMENSIONS]; /* by member */
     u8 *stats_dimensions;                                  /* by row */
+    struct stats_sums stats_sums;
     u64 *session_names;      /* by row: hash of the name, 0 = none */
     struct wheel wheel;      /* timers: ticket rows, then task rows */
     struct line line;

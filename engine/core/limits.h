@@ -29,6 +29,8 @@
 
 /* Counter rows have no share of the budget, so that a replay counts the same anywhere. */
 #define STATS_MAX LIMIT(1u << 24, 512u)
+/* So many of them, one behind the other, have sums of their own. */
+#define STATS_BLOCK_ROWS LIMIT(1u << 14, 8u)
 /* Rows of a table that has a share of the budget, however small that is. */
 #define ROWS_MIN LIMIT(1u << 14, 48u)
 #define EVENT_RING_BYTES_MIN LIMIT(4 * (u64)TKD_FRAME_BYTES_MAX, (u64)256 << 10)

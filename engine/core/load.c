@@ -301,19 +301,14 @@ static const char *check_task(const struct state *state, u32 row)
 
 static const char *check_stats(const struct state *state, u32 row)
 {
-    static const u8 tables[STATS_DIMENSIONS] = {
-        [TKD_DIMENSION_QUEUE] = TABLE_QUEUE,       [TKD_DIMENSION_AGENT] = TABLE_AGENT,
-        [TKD_DIMENSION_CHANNEL] = TABLE_CHANNEL,   [TKD_DIMENSION_TIER] = TABLE_TIER,
-        [TKD_DIMENSION_CATEGORY] = TABLE_CATEGORY,
-    };
     const struct stats *stats = stats_row(state, row);
     u32 dimension = stats_dimension(stats), member = stats_member(stats);
     BAD(dimension == 0 || dimension >= STATS_DIMENSIONS || stats_hour_ms(stats) > state->time_ms,
         "a counter's key");
     BAD(row > 1 && !used(state, TABLE_STATS, row - 1), "a counter's row");
     BAD(row > 1 && stats_hour_ms(stats_row(state, row - 1)) > stats_hour_ms(stats), "a counter's row");
-    BAD(tables[dimension] != 0 ? !used_or_none(state, tables[dimension], member) : member >= TKD_PRIORITY_END,
-        "a counter's key");
+    u32 table = stats_table(dimension);
+    BAD(table != 0 ? !used_or_none(state, table, member) : member >= TKD_PRIORITY_END, "a counter's key");
     return NULL;
 }
 

@@ -1,10 +1,11 @@
 /* Queries: reading the desk. Bounded work each; what does not fit a page goes on from a cursor. */
+#include "base/mark.h"
 #include "core/desk.h"
 
 #define LIST_WORK_MAX LIMIT(131072u, 3u) /* groups of columns; a row that is looked at counts like some of them */
 #define LIST_ROW_WORK 20u
 #define LIST_AHEAD 16u /* rows fetched before they are looked at */
-#define REPORT_ROWS_MAX LIMIT(16384u, 5u) /* read for a page */
+#define REPORT_ROWS_MAX LIMIT(16384u, 3u) /* read for a page */
 #define REPORT_AHEAD 16u
 #define ROWS_MAX 1000u
 #define TOP 10u
@@ -512,29 +513,97 @@ static void report_row(struct page *page, const struct stats *stats, u32 *sums)
     if (sum != NULL) *sum = page->count;
 }
 
+/* A report, and how far it is: the hours from a row on, or, where `to` is not 0, the sums of the blocks from that row's
+ * up to `to` for the members from one on. All of this is in the cursor, which only grows; so whatever is added to the
+ * sums between two pages, no row is counted twice, and none is left out. */
+struct report {
+    struct page *page;
+    u32 *sums; /* NULL: hours are not added up */
+    u32 dimension;
+    u32 row;
+    u32 end;
+    u32 to;
+    u32 member;
+    u32 steps;
+};
+_Static_assert(STATS_BLOCKS <= UINT16_MAX && AGENTS_MAX < UINT16_MAX, "room in the cursor");
+
+static bool report_full(struct report *report)
+{
+    return report->steps++ >= REPORT_ROWS_MAX || page_room(report->page) < sizeof(struct tkd_report_row);
+}
+
+/* The hours before row `end`. false: the page is full. */
+static bool report_hours(struct report *report, u32 end)
+{
+    const struct state *state = report->page->state;
+    while (report->row < end) {
+        u32 rows[REPORT_AHEAD], count;
+        u32 next = report_ahead(state, report->dimension, report->row, end, rows, &count);
+        for (u32 i = 0; i < count; i++) {
+            const struct stats *stats = stats_row(state, rows[i]);
+            report->row = rows[i];
+            if (report_full(report)) return false;
+            if (stats_member(stats) != 0) report_row(report->page, stats, report->sums);
+        }
+        report->row = next;
+    }
+    return true;
+}
+
+/* The blocks up to `to`, member by member. false: the page is full. */
+static bool report_blocks(struct report *report)
+{
+    const struct state *state = report->page->state;
+    u32 last = stats_member_last(state, report->dimension);
+    for (; report->member <= last; report->member++) {
+        struct stats sum;
+        MARK_IF(report->steps == REPORT_ROWS_MAX, "page of a report ends among the sums of blocks");
+        if (report_full(report)) return false;
+        if (stats_sum(state, report->dimension, report->member, stats_block(report->row), report->to, &sum))
+            report_row(report->page, &sum, report->sums);
+    }
+    report->row = stats_block_row(report->to);
+    report->to = report->member = 0;
+    return true;
+}
+
+/* Hours up to the first whole block, blocks, hours. */
+static bool report_sum(struct report *report)
+{
+    u32 from = stats_block(report->row + STATS_BLOCK_ROWS - 1), to = stats_blocks(report->page->state, report->end);
+    if (report->to == 0 && from < to) {
+        if (!report_hours(report, stats_block_row(from))) return false;
+        report->to = to;
+        report->member = 1;
+    }
+    if (report->to != 0 && !report_blocks(report)) return false;
+    return report_hours(report, report->end);
+}
+
 static void query_report(struct page *page, const void *record)
 {
     struct tkd_report request;
     const struct state *state = page->state;
     record_head(record, &request, sizeof request);
-    if (request.dimension == 0 || request.dimension >= TKD_DIMENSION_END || request.sum > 1) {
+    u64 first = stats_since(state, request.from_ms / HOUR_MS * HOUR_MS);
+    struct report report = {.page = page,
+                            .dimension = request.dimension,
+                            .end = stats_since(state, request.to_ms == 0 ? U64_NONE : request.to_ms),
+                            .to = (u16)(request.cursor >> 16),
+                            .member = (u16)request.cursor};
+    report.row = (u32)min_u64(max_u64(request.cursor >> 32, first), report.end);
+    bool among_blocks = request.sum == 1 && report.row == request.cursor >> 32 &&
+                        report.row == stats_block_row(stats_block(report.row)) &&
+                        stats_block(report.row) < report.to && report.to <= stats_blocks(state, report.end);
+    if (request.dimension == 0 || request.dimension >= TKD_DIMENSION_END || request.sum > 1 ||
+        (report.to != 0 && !among_blocks)) {
         page->status = TKD_BAD_VALUE;
         return;
     }
-    u32 *sums = request.sum ? report_sums(state) : NULL;
-    u32 row = stats_since(state, request.from_ms / HOUR_MS * HOUR_MS);
-    u32 end = stats_since(state, request.to_ms == 0 ? U64_NONE : request.to_ms);
-    row = (u32)min_u64(max_u64(request.cursor, row), end);
-    for (u32 steps = 0, at = 0, count = 0; row < end && at == count;) {
-        u32 rows[REPORT_AHEAD];
-        u32 next = report_ahead(state, request.dimension, row, end, rows, &count);
-        for (at = 0; at < count; at++) {
-            if (steps++ >= REPORT_ROWS_MAX || page_room(page) < sizeof(struct tkd_report_row)) break;
-            if (stats_member(stats_row(state, rows[at])) != 0) report_row(page, stats_row(state, rows[at]), sums);
-        }
-        row = at < count ? rows[at] : next;
-    }
-    page->cursor = row < end ? row : 0;
+    if (request.sum == 1) report.sums = report_sums(state);
+    bool done = request.sum == 1 ? report_sum(&report) : report_hours(&report, report.end);
+    page->cursor = done ? 0 : (u64)report.row << 32 | report.to << 16 | report.member;
 }
 _Static_assert(sizeof(struct tkd_report_row) - offsetof(struct tkd_report_row, created) ==
                    sizeof(((struct stats *)0)->counters),

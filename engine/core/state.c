@@ -134,8 +134,14 @@ static void layout_derived(struct layout *layout, struct state *state, const str
     layout_index(layout, &state->keys, plan_rows(config, TABLE_KEY));
     layout_index(layout, &state->stats, plan_rows(config, TABLE_STATS));
     state->stats_dimensions = layout_take(layout, plan_rows(config, TABLE_STATS) + 1);
-    for (u32 i = 1; i < STATS_DIMENSIONS; i++)
-        state->stats_current[i] = layout_take(layout, (u64)AGENT_WORDS * 64 * sizeof(struct stats_current));
+    state->stats_sums.sums = layout_take(layout, (STATS_MAX + 1) * sizeof(struct stats_sum));
+    state->stats_sums.next = 1;
+    for (u32 i = 1; i < STATS_DIMENSIONS; i++) {
+        u32 table = stats_table(i);
+        u64 members = table == 0 ? TKD_PRIORITY_END : (u64)plan_rows(config, table) + 1;
+        state->stats_current[i] = layout_take(layout, members * sizeof(struct stats_current));
+        state->stats_sums.blocks[i] = layout_take(layout, members * STATS_BLOCKS * sizeof(u32));
+    }
     state->session_names = layout_take(layout, (SESSIONS_MAX + 1) * sizeof(u64));
     state->policies = layout_take(layout, (POLICIES_MAX + 1) * sizeof(u32));
     struct wheel_node *nodes = layout_take(layout, wheel_bytes(tickets + tasks + 2));
@@ -434,9 +440,7 @@ void state_validate(const struct state *state)
     validate_loads(state);
     ASSERT(state->keys.count == state->tables[TABLE_KEY].rows_live);
     ASSERT(state->identities.count == state->tables[TABLE_IDENTITY].rows_live);
-    ASSERT(state->stats.count == state->tables[TABLE_STATS].rows_live);
-    for (u32 row = 1; row <= state->tables[TABLE_STATS].row_last; row++)
-        ASSERT(state->stats_dimensions[row] == stats_dimension(stats_row(state, row)));
+    stats_validate(state);
     columns_validate(state);
     line_validate(state);
     wheel_validate(&state->wheel, task_timer(state, state->tables[TABLE_TASK].row_last) + 1);
@@ -454,6 +458,7 @@ u64 state_memory_bytes(const struct state *state)
     bytes += state->tables[TABLE_TASK].row_last * (sizeof(struct line_node) + sizeof(struct wheel_node));
     bytes += index_touched_bytes(&state->keys) + index_touched_bytes(&state->identities) +
              index_touched_bytes(&state->stats);
+    bytes += state->stats_sums.count * (sizeof(struct stats_sum) + sizeof(u32));
     return bytes;
 }
 

@@ -6,6 +6,8 @@
 #define RECORD_BYTES_MAX (32u << 10)
 #define ROW_BYTES_MAX (8u << 10)
 #define REPORT_ROWS_MAX 8192u
+#define REPORT_COUNTERS ((sizeof(struct tkd_report_row) - offsetof(struct tkd_report_row, created)) / sizeof(u64))
+#define PERIODS 4u /* of reports, besides the whole */
 
 /* One query to the engine. Its archive is what the naive desk remembers, for every event was compared. */
 struct question {
@@ -378,38 +380,65 @@ static bool same_report(struct question *question, u32 dimension, struct tkd_rep
     return true;
 }
 
-/* The hours of a member added up, whatever is on which page. */
-static bool same_sums(struct question *question, u32 dimension, const struct tkd_report_row *rows, u32 count)
+/* The hours of a period added up by member, each with the first of them. */
+static u32 period_sums(const struct tkd_report *request, const struct tkd_report_row *rows, u32 count,
+                       struct tkd_report_row *sums)
 {
-    static struct tkd_report_row sums[REPORT_ROWS_MAX];
-    struct tkd_report request = {.dimension = dimension, .sum = 1};
-    u32 sums_count = 0, counters = (sizeof *rows - offsetof(struct tkd_report_row, created)) / sizeof(u64);
-    if (count != 0) request.from_ms = rows[question->desk->op % count].hour_ms;
-    if (count != 0) request.to_ms = request.from_ms + (question->desk->op % 3) * 7 * HOUR_MS;
+    u32 sums_count = 0;
     for (u32 i = 0; i < count; i++) {
-        bool asked = rows[i].dimension == dimension && rows[i].hour_ms >= request.from_ms;
-        if (!asked || (request.to_ms != 0 && rows[i].hour_ms >= request.to_ms)) continue;
+        bool asked = rows[i].dimension == request->dimension && rows[i].hour_ms >= request->from_ms;
+        if (!asked || (request->to_ms != 0 && rows[i].hour_ms >= request->to_ms)) continue;
         u32 at = 0;
         while (at < sums_count && sums[at].id != rows[i].id) at++;
-        if (at == sums_count) sums[sums_count++] = (struct tkd_report_row){.id = rows[i].id};
-        for (u32 j = 0; j < counters; j++) (&sums[at].created)[j] += (&rows[i].created)[j];
+        if (at == sums_count)
+            sums[sums_count++] = (struct tkd_report_row){.id = rows[i].id, .hour_ms = rows[i].hour_ms};
+        for (u32 j = 0; j < REPORT_COUNTERS; j++) (&sums[at].created)[j] += (&rows[i].created)[j];
     }
+    return sums_count;
+}
+
+/* Whatever is on which page. */
+static bool same_sums(struct question *question, struct tkd_report request, const struct tkd_report_row *rows,
+                      u32 count)
+{
+    static struct tkd_report_row sums[REPORT_ROWS_MAX];
+    u32 sums_count = period_sums(&request, rows, count, sums);
     do {
         ask(question, TKD_OP_REPORT, &request, sizeof request, 0);
         const struct tkd_report_row *answer = (const void *)question->rows;
         for (u32 i = 0; i < question->rows_count; i++) {
             u32 at = 0;
             while (at < sums_count && sums[at].id != answer[i].id) at++;
-            if (at == sums_count) return differ(question->difference, "a sum of member %u too many", answer[i].id);
-            for (u32 j = 0; j < counters; j++) (&sums[at].created)[j] -= (&answer[i].created)[j];
+            if (at == sums_count || answer[i].hour_ms < sums[at].hour_ms)
+                return differ(question->difference, "a sum of member %u too many", answer[i].id);
+            if (answer[i].hour_ms == sums[at].hour_ms) sums[at].dimension = request.dimension;
+            for (u32 j = 0; j < REPORT_COUNTERS; j++) (&sums[at].created)[j] -= (&answer[i].created)[j];
         }
         request.cursor = question->cursor;
     } while (request.cursor != 0);
-    for (u32 i = 0; i < sums_count; i++)
-        for (u32 j = 0; j < counters; j++)
+    for (u32 i = 0; i < sums_count; i++) {
+        if (sums[i].dimension != request.dimension)
+            return differ(question->difference, "dimension %u, member %u: no first hour", request.dimension,
+                          sums[i].id);
+        for (u32 j = 0; j < REPORT_COUNTERS; j++)
             if ((&sums[i].created)[j] != 0)
-                return differ(question->difference, "dimension %u, member %u: another sum of counter %u", dimension,
-                              sums[i].id, j);
+                return differ(question->difference, "dimension %u, member %u: another sum of counter %u",
+                              request.dimension, sums[i].id, j);
+    }
+    return true;
+}
+
+/* All hours added up, and those of some periods between two of them. */
+static bool same_periods(struct question *question, u32 dimension, const struct tkd_report_row *rows, u32 count)
+{
+    struct tkd_report request = {.dimension = dimension, .sum = 1};
+    if (!same_sums(question, request, rows, count)) return false;
+    for (u64 i = 0; i < PERIODS && count != 0; i++) {
+        u64 draw = question->desk->op * PERIODS + i;
+        request.from_ms = rows[draw * 31 % count].hour_ms;
+        request.to_ms = rows[draw * 71 % count].hour_ms + draw % 2 * HOUR_MS;
+        if (!same_sums(question, request, rows, count)) return false;
+    }
     return true;
 }
 
@@ -418,7 +447,7 @@ static bool same_reports(struct question *question)
     static struct tkd_report_row rows[REPORT_ROWS_MAX];
     u32 count = naive_recount(question->desk, rows, REPORT_ROWS_MAX);
     for (u32 dimension = 1; dimension < TKD_DIMENSION_END; dimension++)
-        if (!same_sums(question, dimension, rows, count) || !same_report(question, dimension, rows, count))
+        if (!same_periods(question, dimension, rows, count) || !same_report(question, dimension, rows, count))
             return false;
     for (u32 i = 0; i < count; i++)
         if (rows[i].dimension != 0)
