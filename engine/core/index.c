@@ -16,6 +16,12 @@ u32 index_bits(u64 rows)
     return bits;
 }
 
+void index_expect(struct index *index, u64 rows)
+{
+    ASSERT(index->count == 0 && index_bits(rows) <= index->bits_max);
+    index->bits = index_bits(rows);
+}
+
 static u64 index_end(const struct index *index) { return ((u64)1 << index->bits) + INDEX_SLACK; }
 
 /* The first empty slot from the home on. */

@@ -27,6 +27,8 @@ static inline u64 index_bytes(u32 bits_max) { return (((u64)1 << bits_max) + IND
 void index_init(struct index *index, u64 *slots, u32 bits_max);
 /* Bits for so many rows. */
 u32 index_bits(u64 rows);
+/* An empty one gets the size for so many rows at once. */
+void index_expect(struct index *index, u64 rows);
 void index_insert(struct index *index, u64 hash, u32 row);
 void index_remove(struct index *index, u64 hash, u32 row);
 

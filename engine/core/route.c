@@ -313,6 +313,8 @@ void route_all(struct state *state)
 void route_loaded(struct state *state)
 {
     for (u32 word = 0; word < AGENT_WORDS; word++) state->route.drain_count += bit_count(drain_word(state, word));
+    for (u32 agent = 1; agent <= state->tables[TABLE_AGENT].row_last; agent++)
+        if (table_used(&state->tables[TABLE_AGENT], agent)) route_refresh(state, agent);
 }
 
 void agent_presence(struct state *state, const struct tkd_prefix *record, struct tkd_result *result)

@@ -70,6 +70,7 @@ void route_agent(struct state *state, u32 agent);
 void route_all(struct state *state);
 /* Goes on with pending drains. */
 void route_drain(struct state *state);
+/* Loading: what follows from the gauges. */
 void route_loaded(struct state *state);
 static inline bool route_pending(const struct route *route) { return route->drain_count != 0; }
 /* Recomputes what is derived of an agent's presence, load and capacity. */

@@ -275,22 +275,19 @@ void sla_sweep(struct state *state, u32 row)
 
 void sla_fire_task(struct state *state, u32 row) { timer_set(state, task_timer(state, row), task_cards(state, row)); }
 
-bool sla_loaded(struct state *state)
+bool sla_loaded(struct state *state, u32 row)
 {
-    const struct table *tickets = &state->tables[TABLE_TICKET];
     u64 sweep_row = desk_row(state)->sweep_row;
-    for (u32 row = 1; row <= tickets->row_last; row++) {
-        if (!table_used(tickets, row) || (sweep_row != 0 && row >= sweep_row)) continue;
-        const struct ticket *ticket = ticket_row(state, row);
-        struct measure reply = measure_first_reply(state, ticket), resolution = measure_resolution(state, ticket);
-        u64 card_ms = min_u64(card_next_ms(&reply), card_next_ms(&resolution)), step_ms = U64_NONE;
-        if (ticket->task != 0) {
-            struct measure step = measure_step(state, task_row(state, ticket->task));
-            step_ms = card_next_ms(&step);
-        }
-        if (min_u64(ticket_next_ms(state, ticket, card_ms), step_ms) < state->time_ms) return false;
-        ticket_retime(state, row, card_ms);
-        if (ticket->task != 0) timer_set(state, task_timer(state, ticket->task), step_ms);
+    if (sweep_row != 0 && row >= sweep_row) return true;
+    const struct ticket *ticket = ticket_row(state, row);
+    struct measure reply = measure_first_reply(state, ticket), resolution = measure_resolution(state, ticket);
+    u64 card_ms = min_u64(card_next_ms(&reply), card_next_ms(&resolution)), step_ms = U64_NONE;
+    if (ticket->task != 0) {
+        struct measure step = measure_step(state, task_row(state, ticket->task));
+        step_ms = card_next_ms(&step);
     }
+    if (min_u64(ticket_next_ms(state, ticket, card_ms), step_ms) < state->time_ms) return false;
+    ticket_retime(state, row, card_ms);
+    if (ticket->task != 0) timer_set(state, task_timer(state, ticket->task), step_ms);
     return true;
 }

@@ -17,8 +17,8 @@ void sla_sweep(struct state *state, u32 ticket);
 /* The ticket's or the task's timer has come. */
 void sla_fire_ticket(struct state *state, u32 ticket);
 void sla_fire_task(struct state *state, u32 task);
-/* Loading: sets all timers. false: one should have fired before. */
-bool sla_loaded(struct state *state);
+/* Loading: sets the timers of a ticket. false: one should have fired before. */
+bool sla_loaded(struct state *state, u32 ticket);
 /* For readers: time on a clock as of now; and its deadline, 0 = it stands or has no target. */
 u64 clock_ran_ms(const struct clock *clock, u64 now_ms);
 u64 clock_due_ms(const struct clock *clock, u64 target_ms);

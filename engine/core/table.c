@@ -63,14 +63,12 @@ void table_soil(struct table *table, u32 chunk)
     bit_set(table->dirty, chunk);
 }
 
-static void table_mark(struct table *table, u32 row)
+/* A bit of a level, and those above that follow from it. */
+static void table_mark(struct table *table, u64 bit, u32 level)
 {
-    u64 word = row;
-    for (u32 level = 0; level < TABLE_LEVELS; level++) {
-        u64 bit = word % 64;
-        word /= 64;
-        table->used[level][word] |= (u64)1 << bit;
-        if (table->used[level][word] != UINT64_MAX) return;
+    for (; level < TABLE_LEVELS; level++, bit /= 64) {
+        bit_set(table->used[level], bit);
+        if (table->used[level][bit / 64] != UINT64_MAX) return;
     }
 }
 
@@ -90,7 +88,7 @@ static void table_unmark(struct table *table, u32 row)
 
 static void table_claim(struct table *table, u32 row)
 {
-    table_mark(table, row);
+    table_mark(table, row, 0);
     table->rows_live++;
     if (row > table->row_last) table->row_last = row;
     const u64 *id = table_row(table, row);
@@ -156,16 +154,27 @@ const void *table_chunk(const struct table *table, u32 chunk)
     return table->rows + ((u64)chunk << table->chunk_shift) * table->row_bytes;
 }
 
+void table_load(struct table *table, u32 chunk, const void *data)
+{
+    u32 first = chunk << table->chunk_shift, last = first + (1u << table->chunk_shift) - 1;
+    last = min_u32(last, table->rows_max);
+    memcpy(table->rows + (u64)first * table->row_bytes, data, table_chunk_bytes(table));
+    for (u32 row = max_u32(first, 1); row <= last; row++)
+        bit_put(table->used[0], row, *(const u64 *)table_row(table, row) != 0);
+    table->row_last = max_u32(table->row_last, last);
+}
+
 void table_loaded(struct table *table)
 {
     ASSERT(table->rows_live == 0);
-    u32 last = table->row_last;
+    u64 words = table->row_last / 64 + 1;
     table->row_last = 0;
-    for (u32 row = 1; row <= last; row++) {
-        if (*(const u64 *)table_row(table, row) == 0) continue;
-        table_mark(table, row);
-        table->rows_live++;
-        table->row_last = row;
+    for (u64 word = 0; word < words; word++) {
+        u64 bits = table->used[0][word];
+        if (bits == UINT64_MAX) table_mark(table, word, 1);
+        if (word == 0) bits &= ~(u64)1; /* row 0 is nobody's */
+        table->rows_live += bit_count(bits);
+        if (bits != 0) table->row_last = (u32)(word * 64 + 63) - (u32)__builtin_clzll(bits);
     }
 }
 

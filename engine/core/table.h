@@ -76,7 +76,8 @@ u32 table_next(const struct table *table, u32 row);
 u32 table_chunks(const struct table *table); /* chunks that may hold something */
 u32 table_chunk_bytes(const struct table *table);
 const void *table_chunk(const struct table *table, u32 chunk);
-/* After all chunks were loaded into the rows: finds out which rows are used. */
+/* Loading: the rows of one chunk, not of rows that the table cannot have; then, when all are there, what follows. */
+void table_load(struct table *table, u32 chunk, const void *data);
 void table_loaded(struct table *table);
 void table_validate(const struct table *table);
 

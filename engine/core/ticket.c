@@ -114,7 +114,7 @@ static struct place place_of(const struct state *state, const struct ticket *tic
     return place;
 }
 
-static void place_count(struct state *state, const struct place *place, u32 amount)
+static void place_gauge(struct state *state, const struct place *place, u32 amount)
 {
     if (place->task == 0) return;
     struct route *route = &state->route;
@@ -126,7 +126,12 @@ static void place_count(struct state *state, const struct place *place, u32 amou
     route->assigned[place->queue] += amount;
     route->held[place->agent] += amount;
     if (place->active) route->load[place->agent] += amount;
-    route_refresh(state, place->agent);
+}
+
+static void place_count(struct state *state, const struct place *place, u32 amount)
+{
+    place_gauge(state, place, amount);
+    if (place->agent != 0) route_refresh(state, place->agent);
 }
 
 static bool place_waits(const struct place *place) { return place->task != 0 && place->agent == 0 && place->active; }
@@ -172,7 +177,7 @@ void ticket_loaded(struct state *state, u32 row)
     struct place place = place_of(state, ticket_row(state, row));
     columns_change(&state->columns, ticket_row(state, row)->id, 0, place.columns);
     columns_tag(state, row);
-    place_count(state, &place, 1);
+    place_gauge(state, &place, 1);
     if (place_waits(&place) && !(ticket_row(state, row)->flags & TICKET_NO_ROUTING)) line_push(state, place.task);
 }
 

@@ -111,7 +111,7 @@ void ticket_set_state(struct state *state, u32 row, u32 to);
 void ticket_assign(struct state *state, u32 row, u32 agent);
 /* After a change of the catalog: requirements, policy, clocks and timers of one ticket. */
 void ticket_sweep(struct state *state, u32 row);
-/* Loading: gauges and lines. */
+/* Loading: columns, gauges and lines; route_loaded() is to follow. */
 void ticket_loaded(struct state *state, u32 row);
 /* Texts of a ticket's row for readers. */
 struct ticket_texts {

@@ -24,8 +24,11 @@ static void spoil(struct input *input)
     u32 row = input_u8(input), offset = input_u8(input), how = input_u8(input);
     if (how & 8) offset += 256u * input_u8(input);
     row %= how & 4 ? (table_chunks(table) << table->chunk_shift) : table->row_last + 1;
-    u32 bytes = 1u << (how & 3);
-    u8 *at = table->rows + (u64)row * table->row_bytes + offset % table->row_bytes / bytes * bytes;
+    u32 bytes = 1u << (how & 3), chunk = row >> table->chunk_shift;
+    u8 rows[TABLE_CHUNK_BYTES_MAX];
+    memcpy(rows, table_chunk(table, chunk), table_chunk_bytes(table));
+    u8 *at = rows + (row - (chunk << table->chunk_shift)) * table->row_bytes;
+    at += offset % table->row_bytes / bytes * bytes;
     u64 value = input_number(input), was = 0;
     memcpy(&was, at, bytes);
     if (how & 16)
@@ -33,6 +36,7 @@ static void spoil(struct input *input)
     else if (how & 32)
         value ^= was;
     memcpy(at, &value, bytes);
+    (void)state_load_chunk(desk.state, table->number, chunk, rows, table_chunk_bytes(table));
 }
 
 static void load_chunks(void)

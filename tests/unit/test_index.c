@@ -47,6 +47,16 @@ Test(index, grows_and_keeps_all, .init = set_up)
     cr_assert_eq(hashes.count, 700);
 }
 
+Test(index, expects_rows_and_does_not_grow_for_them, .init = set_up)
+{
+    index_expect(&hashes, 700);
+    u32 bits = hashes.bits;
+    for (u32 row = 1; row <= 700; row++) index_insert(&hashes, (u64)row * 0x9e3779b97f4a7c15u, row);
+    for (u32 row = 1; row <= 700; row++) cr_assert(has((u64)row * 0x9e3779b97f4a7c15u, row));
+    cr_assert_eq(hashes.bits, bits);
+    cr_assert_eq(hashes.count, 700);
+}
+
 Test(index, the_last_home_runs_over_into_the_slack, .init = set_up)
 {
     for (u32 row = 1; row <= 300; row++) index_insert(&hashes, UINT64_MAX - row, row);

@@ -136,7 +136,7 @@ Test(state, chunks_that_do_not_fit_are_refused)
     rig_destroy(rig);
 }
 
-/* Loads the rows of a desk into a new state after `spoil` has changed one of them. */
+/* Loads the rows of a desk into a new state, one of them changed. */
 static bool loads_into(struct rig *rig, u32 table_number, u32 row, u32 offset, u64 value, u32 bytes, char *error,
                        u32 error_bytes)
 {
@@ -144,11 +144,15 @@ static bool loads_into(struct rig *rig, u32 table_number, u32 row, u32 offset, u
     struct state *state = rig_state_create(rig, &memory);
     for (u32 i = 1; i < TABLES; i++) {
         const struct table *table = &rig->state->tables[i];
-        for (u32 chunk = 0; chunk < table_chunks(table); chunk++)
-            cr_assert(state_load_chunk(state, i, chunk, table_chunk(table, chunk), table_chunk_bytes(table)));
+        for (u32 chunk = 0; chunk < table_chunks(table); chunk++) {
+            u8 rows[TABLE_CHUNK_BYTES_MAX];
+            u32 first = chunk << table->chunk_shift;
+            memcpy(rows, table_chunk(table, chunk), table_chunk_bytes(table));
+            if (i == table_number && row >> table->chunk_shift == chunk)
+                memcpy(rows + (row - first) * table->row_bytes + offset, &value, bytes);
+            cr_assert(state_load_chunk(state, i, chunk, rows, table_chunk_bytes(table)));
+        }
     }
-    struct table *table = &state->tables[table_number];
-    memcpy(table->rows + (u64)row * table->row_bytes + offset, &value, bytes);
     bool loaded = state_loaded(state, state_op(rig->state), state_time(rig->state),
                                state_events(rig->state)->seq_next - 1, error, error_bytes);
     munmap(memory, rig->memory_bytes);

@@ -117,13 +117,28 @@ Test(table, which_rows_are_used_is_found_again_in_the_chunks)
     for (u32 i = 0; i < 900; i++) (void)take(table);
     for (u32 row = 3; row <= 900; row += 3) table_give(table, row);
     for (u32 chunk = 0; chunk < table_chunks(table); chunk++)
-        memcpy(copy->rows + (u64)chunk * table_chunk_bytes(table), table_chunk(table, chunk), table_chunk_bytes(table));
-    copy->row_last = ROWS;
+        table_load(copy, chunk, table_chunk(table, chunk));
     table_loaded(copy);
     table_validate(copy);
     cr_assert_eq(copy->rows_live, 600);
     cr_assert_eq(copy->row_last, 899);
     cr_assert_eq(table_take(copy), 3);
+    destroy(fixture);
+    destroy(loaded);
+}
+
+Test(table, a_chunk_loaded_again_is_what_counts)
+{
+    struct fixture *fixture = create(ROWS), *loaded = create(ROWS);
+    struct table *table = &fixture->table, *copy = &loaded->table;
+    for (u32 i = 0; i < 3; i++) (void)take(table);
+    table_load(copy, 0, table_chunk(table, 0));
+    table_give(table, 2);
+    table_load(copy, 0, table_chunk(table, 0));
+    table_loaded(copy);
+    table_validate(copy);
+    cr_assert_eq(copy->rows_live, 2);
+    cr_assert_not(table_used(copy, 2));
     destroy(fixture);
     destroy(loaded);
 }
