@@ -477,6 +477,24 @@ void state_pieces(const struct state *state, void (*piece)(void *memory, u64 byt
     for (u32 i = 0; i < COLUMNS; i++) piece(state->columns.bytes[i], state->directory_max);
 }
 
+/* What is kept by ticket numbers is not: who knows which of them are archived. */
+void state_pieces_of(const struct state *state, const u64 chunks[], void (*piece)(void *owner, void *memory, u64 bytes),
+                     void *owner)
+{
+    u64 rows[TABLES] = {0};
+    for (u32 i = TABLE_CUSTOMER; i <= TABLE_TASK; i++) {
+        const struct table *table = &state->tables[i];
+        rows[i] = min_u64(chunks[i] << table->chunk_shift, table->rows_max);
+        piece(owner, table->rows, rows[i] * table->row_bytes);
+    }
+    piece(owner, state->key_rows, rows[TABLE_TICKET] * sizeof(u32));
+    piece(owner, state->keys.slots, index_bytes(index_bits(rows[TABLE_KEY])));
+    piece(owner, state->identities.slots, index_bytes(index_bits(rows[TABLE_IDENTITY])));
+    struct wheel_node *timers = state->wheel.nodes + WHEEL_HEADS;
+    piece(owner, timers + ticket_timer(0), rows[TABLE_TICKET] * sizeof *timers);
+    piece(owner, timers + task_timer(state, 0), rows[TABLE_TASK] * sizeof *timers);
+}
+
 /* ---- Snapshot ---- */
 
 void state_snapshot_begin(struct state *state) { snapshot_begin(&state->snapshot, state->tables + 1, TABLES - 1); }

@@ -82,6 +82,9 @@ void state_validate(const struct state *state);
 u64 state_memory_bytes(const struct state *state);
 /* Names the pieces of its memory that grow with the number of tickets. */
 void state_pieces(const struct state *state, void (*piece)(void *memory, u64 bytes));
+/* Names what loading so many chunks of each table is going to use of them, in its order. */
+void state_pieces_of(const struct state *state, const u64 chunks[], void (*piece)(void *owner, void *memory, u64 bytes),
+                     void *owner);
 
 /* ---- Snapshot for a checkpoint: the rows as of the op at begin, copied out while the desk goes on. ---- */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mark.h"
+#include "port/ahead.h"
 #include "port/clock.h"
 #include "port/file.h"
 
@@ -124,6 +125,19 @@ static i32 load_chunk(void *owner, u32 table, u32 chunk, const void *data, u32 b
     return -ENOMEM;
 }
 
+static i32 rows_load(struct opening *opening)
+{
+    struct recovery *recovery = opening->recovery;
+    const struct store_root *root = &recovery->root;
+    i32 result =
+        store_chunks_each(recovery->store, load_chunk, opening, opening->error, opening->error_bytes);
+    if (result != 0) return result;
+    opening->error[0] = 0;
+    bool loaded = state_loaded(recovery->state, root->op, root->time_ms, root->event_seq, opening->error,
+                               opening->error_bytes);
+    return loaded ? 0 : -EIO;
+}
+
 static i32 state_start(struct opening *opening)
 {
     struct recovery *recovery = opening->recovery;
@@ -137,16 +151,14 @@ static i32 state_start(struct opening *opening)
     }
     recovery->state = state_create(&config, recovery->memory);
     state_pieces(recovery->state, file_memory_grows);
-    i32 result =
-        store_chunks_each(recovery->store, load_chunk, opening, opening->error, opening->error_bytes);
-    if (result != 0) return result;
-    const struct store_root *root = &recovery->root;
-    opening->error[0] = 0;
-    if (state_loaded(recovery->state, root->op, root->time_ms, root->event_seq, opening->error,
-                     opening->error_bytes)) {
-        return 0;
-    }
-    return -EIO;
+    struct ahead ahead = {0};
+    u64 chunks[STORE_TABLES_MAX];
+    for (u32 i = 0; i < STORE_TABLES_MAX; i++) chunks[i] = store_chunks(recovery->store, i);
+    state_pieces_of(recovery->state, chunks, ahead_add, &ahead);
+    ahead_start(&ahead);
+    i32 result = rows_load(opening);
+    ahead_wait(&ahead);
+    return result;
 }
 
 /* ---- Replay ---- */

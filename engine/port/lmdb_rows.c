@@ -340,3 +340,16 @@ i32 store_chunks_each(struct store *store, store_chunk_fn *fn, void *owner, char
     lmdb_read_end(store);
     return result;
 }
+
+/* Each slot has a chunk at most once. */
+u64 store_chunks(struct store *store, u32 table)
+{
+    u64 most = 0;
+    if (lmdb_read_begin(store) < 0) return 0;
+    for (u32 i = 0; i < SLOTS; i++) {
+        MDB_stat status;
+        if (mdb_stat(store->reader, store->rows[table][i], &status) == 0) most = max_u64(most, status.ms_entries);
+    }
+    lmdb_read_end(store);
+    return most;
+}

@@ -61,6 +61,8 @@ void store_submit(struct store *store, struct store_job *job);
 
 /* Reading; on the loop's thread. 0 found, 1 there is none, -errno. */
 i32 store_root_read(struct store *store, struct store_root *root);
+/* How many chunks a table has, at least about: for what is done ahead. */
+u64 store_chunks(struct store *store, u32 table);
 typedef i32 store_chunk_fn(void *owner, u32 table, u32 chunk, const void *data, u32 bytes);
 /* Every chunk in ascending order; the checksum was verified; stops at the first non-zero answer. */
 i32 store_chunks_each(struct store *store, store_chunk_fn *fn, void *owner, char *error, u32 error_bytes);

@@ -136,6 +136,38 @@ Test(state, chunks_that_do_not_fit_are_refused)
     rig_destroy(rig);
 }
 
+/* ---- What loading is going to use ---- */
+
+struct named {
+    const u8 *memory;
+    u64 memory_bytes;
+    u64 bytes; /* of all pieces */
+};
+
+static void piece_named(void *owner, void *memory, u64 bytes)
+{
+    struct named *named = owner;
+    cr_assert((u8 *)memory >= named->memory && (u8 *)memory + bytes <= named->memory + named->memory_bytes);
+    named->bytes += bytes;
+}
+
+Test(state, names_what_loading_uses)
+{
+    struct rig *rig = rig_create_small();
+    u64 none[TABLES] = {0}, some[TABLES] = {[TABLE_TICKET] = 2}, all[TABLES];
+    for (u32 i = 0; i < TABLES; i++) all[i] = U32_NONE; /* nobody may name more than there is */
+    struct named named[3];
+    for (u32 i = 0; i < 3; i++) named[i] = (struct named){rig->memory, rig->memory_bytes, 0};
+    state_pieces_of(rig->state, none, piece_named, &named[0]);
+    state_pieces_of(rig->state, some, piece_named, &named[1]);
+    state_pieces_of(rig->state, all, piece_named, &named[2]);
+    const struct table *table = &rig->state->tables[TABLE_TICKET];
+    u64 rows = (u64)2 << table->chunk_shift, row_bytes = table->row_bytes + sizeof(u32) + sizeof(struct wheel_node);
+    cr_assert_eq(named[1].bytes - named[0].bytes, rows * row_bytes);
+    cr_assert_geq(named[2].bytes, table->rows_max * row_bytes);
+    rig_destroy(rig);
+}
+
 /* Loads the rows of a desk into a new state, one of them changed. */
 static bool loads_into(struct rig *rig, u32 table_number, u32 row, u32 offset, u64 value, u32 bytes, char *error,
                        u32 error_bytes)

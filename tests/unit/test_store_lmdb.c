@@ -167,6 +167,20 @@ Test(store, chunks_and_root_become_visible_together)
     cr_assert_eq(seen.count, 2);
 }
 
+Test(store, chunks_are_counted)
+{
+    static u8 buffer[4096];
+    u32 used = 0;
+    for (u32 chunk = 0; chunk < 9; chunk++) used = chunk_add(buffer, used, 3, chunk, 1, 64);
+    for (u64 op = 1; op <= 2; op++) { /* the second time in the other slots */
+        struct store_job job = {.kind = STORE_CHUNKS, .data = buffer, .bytes = used, .root = {.op = op}};
+        cr_assert_eq(run(job), 0);
+        cr_assert_eq(commit(op), 0);
+    }
+    cr_assert_eq(store_chunks(store, 3), 9);
+    cr_assert_eq(store_chunks(store, 4), 0);
+}
+
 Test(store, what_was_not_committed_is_gone)
 {
     _Alignas(8) u8 buffer[4096];
