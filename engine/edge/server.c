@@ -282,14 +282,14 @@ static void timer_fired(struct io_op *op, i32 result)
     (void)result; /* the turn looks at the clock itself */
 }
 
-/* Wakes the loop when the next deadline or tick is due. */
-static void timer_arm(struct server *server, u64 now_ns)
+/* Wakes the loop when the next deadline (as seen when the turn began) or tick is due. */
+static void timer_arm(struct server *server, u64 begin_ns, u64 now_ns)
 {
     bool running = server->phase == SERVER_RUNNING;
     u64 due_ms = running ? pipeline_due_in_ms(&server->service.pipeline) : U64_NONE;
     u64 at_ns = server->tick_ns;
     if (!list_empty(&server->conns.waiting)) at_ns = min_u64(at_ns, now_ns + BLOCKED_RETRY_MS * MS_NS);
-    if (due_ms < SERVER_TICK_MS) at_ns = min_u64(at_ns, now_ns + max_u64(due_ms, 1) * MS_NS);
+    if (due_ms < SERVER_TICK_MS) at_ns = min_u64(at_ns, begin_ns + max_u64(due_ms, 1) * MS_NS);
     if (server->timer.busy) {
         if (server->timer_ns > at_ns)
             io_timeout_cancel(server->io, &server->timer); /* and armed a turn later */
@@ -332,7 +332,7 @@ static void turn(struct server *server)
     u64 end_ns = clock_monotonic_ns();
     service->figures.turns++;
     service->figures.pause_max_us = max_u64(service->figures.pause_max_us, (end_ns - begin_ns) / 1000);
-    timer_arm(server, end_ns);
+    timer_arm(server, begin_ns, end_ns);
 }
 
 /* ---- From start to end ---- */

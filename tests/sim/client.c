@@ -8,6 +8,7 @@
 #include "durable/wal.h"
 #include "port/clock.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/page.h"
 #include "tests/sim/request.h"
 #include "tests/sim/wish.h"
 #include "tests/sim/world.h"
@@ -65,6 +66,7 @@ struct client {
     u64 casual_seq;
     u64 event_next; /* subscriber */
     bool subscribed;
+    struct page page;
     u32 catalog_step;
     struct wish wish; /* not answered yet */
     bool halted;      /* must register again */
@@ -334,6 +336,7 @@ static void query(struct client *client)
         request_add(&clients->request, &(struct tkd_empty){0}, NULL);
     else
         request_add_random(&clients->request, clients->tickets, 20);
+    if (op == TKD_OP_EVENTS) page_asked(&client->page, request_frame(&clients->request));
     push_sealed(client);
 }
 
@@ -757,6 +760,7 @@ static void answer(struct client *client, const struct tkd_frame *frame)
 {
     client->answered++;
     oracle_shown(frame);
+    page_answered(&client->page, frame);
     if (client->kind == CLIENT_WORKER)
         answer_worker(client, frame);
     else if (client->kind == CLIENT_SUBSCRIBER)

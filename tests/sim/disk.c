@@ -437,6 +437,16 @@ static void write_unlink(struct disk_write *write)
     world_free(write);
 }
 
+/* What is durable in the log is found again: so is the name of its segment. */
+static void name_check(u32 inode)
+{
+    const char *path = path_of(inode);
+    if (strncmp(path, "/data/log/", strlen("/data/log/")) != 0) return;
+    const struct name *name = name_find(&disk->durable, path);
+    if (name == NULL || name->inode != inode)
+        violation("a durable write to %s, whose name is not durable", path);
+}
+
 static void write_arrived(struct inode *inode, const struct disk_write *write)
 {
     u8 *before = world_alloc(write->bytes);
@@ -444,6 +454,7 @@ static void write_arrived(struct inode *inode, const struct disk_write *write)
     sectors_dirty(inode, write->offset, write->bytes, write->data);
     if (inode->memory_fd != 0) store_writes_note(inode, write->offset, write->bytes, write->data, before);
     if (write->durable) {
+        name_check(write->inode);
         sectors_clean(inode, write->offset, write->bytes);
         damage_log_written(inode, write->offset, write->bytes, true);
         damage_write(inode, write->offset, write->bytes, write->data, before);

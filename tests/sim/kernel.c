@@ -511,12 +511,17 @@ u32 io_run(struct io *io, bool wait)
 {
     (void)io;
     world->now_ns += US_NS + chance_below(20 * US_NS);
+    u64 begin_ns = world->now_ns;
     for (;;) {
         time_passes();
         faults_by_time();
         clients_run();
         crowd_run();
         u32 done = reap() + store_step();
+        if (done > 0 && world->now_ns > begin_ns) {
+            world->slept_ns = begin_ns;
+            world->woken_ns = world->now_ns;
+        }
         if (done > 0 || !wait) return done;
         u64 next = next_ns();
         if (next == U64_NONE) violation("the server waits for something that never comes");

@@ -14,6 +14,7 @@
 
 #define SYNC_SLACK_NS SECOND_NS  /* what a sync may take, and getting to it */
 #define LATE_MS       5000u      /* after a deadline, with nothing in the way */
+#define OVERSLEPT_MS  20u        /* of the timer that is to wake the process for it */
 #define SENT_MAX      (1u << 21) /* slots of the hash table of frames */
 #define SHOWN_MAX     (1u << 16) /* slots of the hash table of answers to queries */
 
@@ -73,6 +74,7 @@ struct oracle {
     u64 event_capacity;
     u64 *seen_hashes; /* seq - 1; 0: nobody has seen it */
     u64 seen_capacity;
+    u64 seen_last; /* the newest one */
     struct state_config config;
     bool has_shadow;
     struct state *shadow;
@@ -182,10 +184,17 @@ static void punctual(const struct event_log *log, u64 first, u64 stood_ms)
 {
     if (world->plan.virtual_clock) return;
     u64 now_ms = clock_wall_ms(), calm_ms = sat_sub(world->now_ns, world->disturbed_ns) / MS_NS;
+    u64 slept_ms = sat_sub(world->now_ns, world->slept_ns) / MS_NS;
+    u64 awake_ms = sat_sub(world->now_ns, world->woken_ns) / MS_NS;
     for (u64 seq = first; seq < log->seq_next; seq++) {
         const struct tkd_event *event = event_at(log, seq);
         if (event->kind != TKD_EVENT_CARD && event->kind != TKD_EVENT_ARCHIVED) continue;
         u64 late_ms = sat_sub(now_ms, event->time_ms);
+        /* The clock may jump over what the process sleeps for. */
+        if (late_ms < min_u64(slept_ms, calm_ms) && late_ms > awake_ms + OVERSLEPT_MS &&
+            !world->plan.faults[FAULT_CLOCK_JUMP])
+            violation("event %llu (%s) was slept through for %llu ms", (unsigned long long)seq,
+                      tkd_name(TKD_ENUM_EVENT, event->kind), (unsigned long long)(late_ms - awake_ms));
         if (late_ms > LATE_MS && late_ms < calm_ms)
             violation("event %llu (%s) came %llu ms after its deadline, the desk stood at %llu ms before it",
                       (unsigned long long)seq, tkd_name(TKD_ENUM_EVENT, event->kind),
@@ -245,9 +254,12 @@ void oracle_seen(const struct tkd_event *event)
     if (event->seq <= oracle->event_count && hash != oracle->event_hashes[event->seq - 1])
         violation("event %llu is not what the replay raises", (unsigned long long)event->seq);
     *seen = hash;
+    oracle->seen_last = max_u64(oracle->seen_last, event->seq);
     told(event->cause);
     world->tally->events++;
 }
+
+u64 oracle_events_shown(void) { return oracle->seen_last; }
 
 static void event_raised(const struct tkd_event *event)
 {
@@ -465,6 +477,27 @@ static void events_compare(const struct recovery *recovery)
     }
 }
 
+/* Whatever has left memory is found in the store, as soon as that has the event. */
+static void archive_compare(const struct recovery *recovery)
+{
+    const struct naive *naive = oracle->naive;
+    u64 last, seq;
+    ASSERT(store_event_last(recovery->store, &last) == 0);
+    for (u64 id = 1; id <= naive->tickets.count; id++) {
+        u64 archived = ((const struct naive_ticket **)naive->tickets.at)[id - 1]->archived_event;
+        bool stored = archived != 0 && archived <= last;
+        i32 result = store_archived_read(recovery->store, id, &seq);
+        if (result < 0 && disk_damaged_store()) {
+            say("whether ticket %llu is archived cannot be read", (unsigned long long)id);
+            world->tally->unreadable++;
+            disk_damage_known();
+        } else if (stored ? result != 0 || seq != archived : result != 1) {
+            violation("ticket %llu, archived by event %llu of %llu in the store, is there %d",
+                      (unsigned long long)id, (unsigned long long)archived, (unsigned long long)last, result);
+        }
+    }
+}
+
 /* Power or disk has taken what was acknowledged and not synced: never more than the mode allows. */
 static void lost_after(u64 op)
 {
@@ -486,6 +519,7 @@ static void seen_forget(void)
 {
     for (u64 seq = oracle->event_count + 1; seq <= oracle->seen_capacity; seq++)
         oracle->seen_hashes[seq - 1] = 0;
+    oracle->seen_last = min_u64(oracle->seen_last, oracle->event_count);
     clients_lost(oracle->event_count);
 }
 
@@ -530,6 +564,7 @@ void oracle_recovered(const struct recovery *recovery)
         violation("the recovered desk has other deadlines than the one that never stopped");
     world->judging = true;
     events_compare(recovery);
+    archive_compare(recovery);
     world->judging = false;
     if (lost) seen_forget();
     world->may_lose = false;

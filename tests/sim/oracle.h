@@ -19,6 +19,7 @@ void oracle_acknowledged(u64 frame_hash, const void *results, u32 bytes);
 bool oracle_applied(u64 frame_hash);
 /* A subscriber has seen this event. */
 void oracle_seen(const struct tkd_event *event);
+u64 oracle_events_shown(void); /* the newest one that anybody has seen */
 /* A client was given this answer to a query: what it shows must never be taken back. */
 void oracle_shown(const struct tkd_frame *answer);
 

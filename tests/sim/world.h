@@ -145,6 +145,8 @@ struct world {
     bool may_lose;      /* since the last start that succeeded the kernel has lost what it had not synced */
     u64 ended_ns;       /* when the process ended that recovered last; 0: it runs */
     u64 disturbed_ns;   /* when disk, store or clock last kept the process from its work */
+    u64 slept_ns;       /* when the process last began to wait for something to do ... */
+    u64 woken_ns;       /* ... and when there was something */
     u64 lost_ns;        /* of what was acknowledged until then */
     u64 synced_op;      /* the log has said that it is durable up to here */
     bool judging;       /* the oracle reads: nothing fails, and no time passes */

@@ -165,6 +165,7 @@ Test(conn, there_are_no_more_than_may_be)
     for (u32 i = 0; i < 4; i++) cr_assert_not_null(connect_pair(&peers[i]));
     cr_assert_null(connect_pair(&peers[4]));
     u32 generation = conns.slots[2].generation;
+    conn_attach(&conns.slots[2], 77);
     close(peers[2]);
     struct conn *ended = next_ready();
     cr_assert_eq(ended->index, 2);
@@ -173,6 +174,7 @@ Test(conn, there_are_no_more_than_may_be)
     struct conn *conn = connect_pair(&peers[2]);
     cr_assert_eq(conn->index, 2);
     cr_assert_gt(conn->generation, generation);
+    cr_assert_eq(conn_session(conn), 0, "that was another one's");
     for (u32 i = 0; i < 5; i++) close(peers[i]);
 }
 
@@ -219,6 +221,35 @@ Test(conn, who_has_a_session_finds_memory_that_strangers_cannot_take)
     quota_give(&conns.in_quota, taken);
     conns_feed(&conns);
     cr_assert(list_empty(&conns.starved));
+    close(peers[0]);
+    close(peers[1]);
+}
+
+Test(conn, members_are_fed_while_strangers_wait)
+{
+    int peers[2];
+    enum tkd_status status;
+    struct tkd_frame frame = ping(1);
+    frame.size = 1u << 20;
+    frame.header_checksum = (u32)checksum_wire((const u8 *)&frame + 8, 56);
+    u64 taken = conns.in_quota.max_bytes;
+    cr_assert(quota_take(&conns.in_quota, taken));
+    for (u32 member = 0; member < 2; member++) {
+        struct conn *conn = connect_pair(&peers[member]);
+        if (member) conn_attach(conn, 77);
+        write_all(peers[member], &frame, sizeof(frame));
+        cr_assert_eq(next_ready(), conn);
+        cr_assert_null(inbox_frame(&conn->in, &status));
+        conn_continue(conn);
+    }
+    conns_feed(&conns);
+    cr_assert(list_empty(&conns.ready));
+    quota_give(&conns.in_quota, INBOX_BYTES);
+    conns_feed(&conns);
+    cr_assert(list_empty(&conns.starved_members));
+    cr_assert_eq(next_ready(), &conns.slots[1]);
+    cr_assert_not(list_empty(&conns.starved));
+    quota_give(&conns.in_quota, taken - INBOX_BYTES);
     close(peers[0]);
     close(peers[1]);
 }

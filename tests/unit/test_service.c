@@ -107,6 +107,56 @@ Test(service, a_session_belongs_to_the_connection_that_attached_it)
     cr_assert_eq(conn_session(conn), session);
 }
 
+Test(service, a_repeated_request_waits_for_the_disk_like_the_first)
+{
+    struct tkd_register head = {0};
+    struct conn *other = edge_connect(&edge);
+    edge_catalog(&edge, conn, 0);
+    wire_begin(&frame, TKD_OP_REGISTER, 1);
+    wire_add(&frame, &head, sizeof(head), NULL, 0);
+    expect(TKD_OK);
+    u64 session = wire_results(edge_answer(conn))->id;
+    conn_attach(conn, session);
+    edge_flush(&edge, conn);
+    edge_flush(&edge, other);
+    for (u32 i = 0; i < 2; i++) {
+        struct conn *sender = i == 0 ? conn : other;
+        conn_attach(sender, session);
+        wire_begin(&frame, TKD_OP_TICKET_CREATE, 1);
+        frame.head.session = session;
+        wire_add_create(&frame, "");
+        cr_assert_eq(edge_frame(&edge, sender, &frame), SERVICE_ANSWERED);
+        cr_assert_eq(edge_answer(sender)->status, TKD_OK);
+        cr_assert_lt(sender->out.released, sender->out.written, "it is not durable yet");
+    }
+    cr_assert_eq(state_op(edge.recovery.state), 3);
+    edge_settle(&edge);
+    cr_assert_eq(other->out.released, other->out.written);
+}
+
+/* Each page has what was asked for, and a cursor unless the newest event is on it. */
+Test(service, events_come_page_by_page)
+{
+    edge_catalog(&edge, conn, 0);
+    edge_create(&edge, conn, 5, 0);
+    u64 last = reader_event_last(&edge.service.reader);
+    cr_assert_geq(last, 8);
+    for (u64 from = 1; from <= last + 1; from++) {
+        for (u32 limit = 1; limit <= last + 1; limit++) {
+            struct tkd_events_from head = {.from = from, .limit = limit};
+            wire_begin(&frame, TKD_OP_EVENTS, 7);
+            wire_add(&frame, &head, sizeof(head), NULL, 0);
+            expect(TKD_OK);
+            const struct tkd_frame *answer = edge_answer(conn);
+            cr_assert_eq(answer->count, min_u64(limit, last + 1 - from));
+            u64 next = from + answer->count;
+            cr_assert_eq(answer->ack_below, next <= last ? next : 0);
+            cr_assert_eq((answer->flags & TKD_FLAG_MORE) != 0, next <= last);
+            edge_flush(&edge, conn);
+        }
+    }
+}
+
 Test(service, who_is_turned_away_gets_a_whole_frame)
 {
     struct tkd_frame reply;

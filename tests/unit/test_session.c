@@ -291,6 +291,7 @@ Test(session, kept_answers_have_bounds)
     rig->validate = false;
     u64 sessions[40], seq[40];
     u32 count = 0;
+    u64 idle = session_new(rig, 0, NULL).id;
     rig_create_ticket(rig, 3, 0);
     for (;; count++) {
         cr_assert_lt(count, ARRAY_COUNT(sessions));
@@ -318,6 +319,7 @@ Test(session, kept_answers_have_bounds)
     cr_assert_eq(urge_often(rig, sessions[0], 1, 0), TKD_SESSION_EXPIRED,
                  "the one used longest ago made room");
     cr_assert_eq(urge_often(rig, sessions[1], 1, 0), TKD_EXISTS, "the next one did not need to");
+    cr_assert_neq(session_find(rig->state, idle), 0, "who keeps no answers has no room to give");
     cr_assert_eq(urge_often(rig, sessions[2], seq[2], 2), TKD_OK, "what it gives back it may use again");
     cr_assert_eq(rig_ticket(rig, 1)->urges, UINT16_MAX, "and a ticket's urges stop counting at their end");
     rig_destroy(rig);

@@ -162,6 +162,16 @@ Test(wal, a_quiet_tail_gets_one_mark)
     reopen_expecting(0, 20);
 }
 
+Test(wal, a_tail_that_a_start_finds_gets_its_mark)
+{
+    reopen_expecting(0, 0);
+    log_write_until(&log_, 10, 5);
+    log_close(&log_);
+    reopen_expecting(0, 10);
+    log_wait_marks(&log_, 1);
+    cr_assert_eq(wal_marks(log_.wal), 1);
+}
+
 Test(wal, the_open_batch_has_an_end)
 {
     reopen_expecting(0, 0);
