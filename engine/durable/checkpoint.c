@@ -18,7 +18,7 @@
 #define SLICE_BYTES               LIMIT(256u << 10, 16u << 10)
 #define SLICE_BYTES_MIN           4096u
 enum {
-    SLICES = LIMIT(4, 2),
+    SLICES = LIMIT(8, 2), /* while one commit runs the rows of the next are ready */
     SLICE_CHUNKS = LIMIT(16, 2),
     EVENT_JOBS = LIMIT(16, 2),
     EVENT_JOB_BYTES = LIMIT(256 << 10, 4 << 10),

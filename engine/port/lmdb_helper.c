@@ -1,6 +1,6 @@
 /* The thread that works off the store's jobs. They cross between it and the loop's thread through two lists
- * under one mutex; an eventfd wakes the loop. No answer waits for the store, so where cores are scarce the loop goes
- * first. The simulator has its own helper, without a thread.
+ * under one mutex; an eventfd wakes the loop. No answer waits for the store unless it lags far behind, so where
+ * cores are scarce the loop goes first. The simulator has its own helper, without a thread.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 
 #include "port/lmdb.h"
 
-enum { NICE = 10 };
+enum { NICE = 5 };
 
 struct store_jobs {
     struct store_job *first;
@@ -78,7 +78,9 @@ static void *helper_main(void *owner)
         job->result = lmdb_job_run(helper->store, job);
         pthread_mutex_lock(&helper->mutex);
         jobs_push(&helper->finished, job);
+        pthread_mutex_unlock(&helper->mutex); /* which the loop will want at once */
         wake_loop(helper);
+        pthread_mutex_lock(&helper->mutex);
     }
     pthread_mutex_unlock(&helper->mutex);
     return NULL;
