@@ -71,6 +71,7 @@ struct client {
     struct wish wish; /* not answered yet */
     bool halted;      /* must register again */
     bool gives_up;    /* what was refused: it asks for something else */
+    u64 hopeless_seq; /* refused, and so would be any copy of it; 0: none */
     bool lost;        /* the desk is older than what it knows */
     bool finished;    /* has sent its last request */
     u8 *sending;      /* not written yet */
@@ -266,8 +267,8 @@ static bool has_twin(const struct client *client)
     return false;
 }
 
-/* Not answered yet: once more. What the server has not had may be another request now; while a twin says it again, too,
- * it may still be taken. */
+/* Not answered yet: once more. What the server has not had may be another request now; where a twin says it again, too,
+ * it may still be taken, unless that is hopeless. */
 static void attached(struct client *client, u64 next_seq)
 {
     u32 known = 0;
@@ -277,8 +278,10 @@ static void attached(struct client *client, u64 next_seq)
         violation("session %llx is ahead of its client", (unsigned long long)client->session);
     if (next_seq < (client->outstanding_count > 0 ? client->outstanding[0].seq : client->next_seq))
         violation("session %llx has lost what was acknowledged", (unsigned long long)client->session);
-    if ((client->gives_up || chance(1, 2)) && (world->healed || !has_twin(client))) {
+    bool hopeless = known < client->outstanding_count && client->outstanding[known].seq == client->hopeless_seq;
+    if ((client->gives_up || chance(1, 2)) && (hopeless || !has_twin(client) || (world->healed && client->gives_up))) {
         client->gives_up = false;
+        client->hopeless_seq = 0;
         outstanding_drop(client, known);
         client->next_seq = next_seq;
     }
@@ -319,7 +322,7 @@ static void work_new(struct client *client)
     struct tkd_frame *frame = request_frame(&clients->request);
     frame->session = client->session;
     frame->ack_below = client->outstanding_count > 0 ? client->outstanding[0].seq : client->next_seq;
-    if (chance(1, 5)) frame->ack_below = 0;
+    if (chance(1, 5) && !has_twin(client)) frame->ack_below = 0; /* it might never fit the window, and must be dropped */
     if (chance(1, 20)) frame->flags = TKD_FLAG_STOP;
     frame->time_ms = some_time();
     request_records(client, op);
@@ -463,7 +466,7 @@ static void answered_known(const struct client *client, const struct tkd_frame *
 
 static void session_lost(struct client *client)
 {
-    client->session = 0;
+    client->session = client->hopeless_seq = 0;
     outstanding_drop(client, 0);
     for (u32 i = 0; i < RECENT; i++) {
         world_free(client->recent[i].frame);
@@ -503,6 +506,7 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
         disconnect(client);
     } else if (frame->status == TKD_BAD_TIME && client->outstanding[at].time_ms != 0) {
         client->gives_up = true;
+        client->hopeless_seq = frame->seq;
         disconnect(client);
     } else if (to_retry(client, frame->status) || frame->status == TKD_DESK_FULL) {
         if (frame->status == TKD_DESK_FULL && frame->op != TKD_OP_TICKET_CREATE &&
@@ -760,12 +764,9 @@ static void answer(struct client *client, const struct tkd_frame *frame)
     client->answered++;
     oracle_shown(frame);
     page_answered(&client->page, frame);
-    if (client->kind == CLIENT_WORKER)
-        answer_worker(client, frame);
-    else if (client->kind == CLIENT_SUBSCRIBER)
-        answer_subscriber(client, frame);
-    else
-        answer_other(client, frame);
+    if (client->kind == CLIENT_WORKER) answer_worker(client, frame);
+    else if (client->kind == CLIENT_SUBSCRIBER) answer_subscriber(client, frame);
+    else answer_other(client, frame);
 }
 
 static void check(const struct tkd_frame *frame)

@@ -27,6 +27,7 @@ struct written {
     struct inode *inode;
     u64 offset;
     u64 bytes;
+    bool on_disk; /* or only with the kernel, when the process ended: power may still take it */
 };
 
 struct damage {
@@ -39,7 +40,7 @@ struct damage {
     u8 *store; /* all of its file as it was before: a start may write over what is damaged */
     u64 store_bytes;
     /* The newest durable write to the log: nothing behind it can tell whether it had been there. Behind it
-     * the one before. */
+     * the one before that is on the disk. */
     struct written written[2];
     u64 written_ns;
 };
@@ -92,8 +93,8 @@ void damage_overwritten(const struct inode *inode, u64 offset, u64 bytes, const 
 void damage_log_written(struct inode *inode, u64 offset, u64 bytes, bool on_disk)
 {
     if (inode->memory_fd != 0) return;
-    damage.written[1] = damage.written[0];
-    damage.written[0] = (struct written){.inode = inode, .offset = offset, .bytes = bytes};
+    if (damage.written[0].on_disk) damage.written[1] = damage.written[0];
+    damage.written[0] = (struct written){.inode = inode, .offset = offset, .bytes = bytes, .on_disk = on_disk};
     damage.written_ns = world->now_ns;
     if (on_disk) damage.provable = true;
 }
@@ -159,10 +160,16 @@ static void page_damage(struct inode *inode)
     damage_done(FAULT_PAGE_DAMAGE, true);
 }
 
+static bool in_write(const struct inode *inode, u64 offset, const struct written *written)
+{
+    return inode == written->inode && offset + BLOCK > written->offset && offset < written->offset + written->bytes;
+}
+
+/* The last write can be taken for torn; so can the one before when power takes the last one. */
 static bool suits(const struct inode *inode, u64 offset)
 {
-    const struct written *last = &damage.written[0];
-    return inode != last->inode || offset + BLOCK <= last->offset || offset >= last->offset + last->bytes;
+    return !in_write(inode, offset, &damage.written[0]) &&
+           (damage.written[0].on_disk || !in_write(inode, offset, &damage.written[1]));
 }
 
 static void sector_damage(struct inode *inode, u64 offset)

@@ -329,17 +329,15 @@ static void write_torn(const struct disk_write *write, bool on_disk)
 {
     struct inode *inode = &disk->inodes[write->inode];
     u64 keep = chance_below(5), unit = world->plan.sector_bytes;
-    bool whole = true;
     if (world->plan.power == POWER_WHOLE) keep = chance(1, 2) ? 4 : 0;
     for (u64 at = 0, bytes; at < write->bytes; at += bytes) {
         bytes = min_u64(unit - (write->offset + at) % unit, write->bytes - at);
-        if (!power_keeps(keep, at / unit)) {
-            whole = false;
-            continue;
-        }
+        if (!power_keeps(keep, at / unit)) continue;
         sectors_dirty(inode, write->offset + at, bytes, write->data + at);
         if (on_disk) sectors_clean(inode, write->offset + at, bytes);
     }
+    /* What did not arrive may have stood there before, as the zeros behind a short batch do. */
+    bool whole = memcmp(inode->cache + write->offset, write->data, write->bytes) == 0;
     if (write->durable && whole) damage_log_written(inode, write->offset, write->bytes, on_disk);
 }
 

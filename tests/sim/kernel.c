@@ -517,10 +517,11 @@ u32 io_run(struct io *io, bool wait)
         faults_by_time();
         clients_run();
         crowd_run();
+        u64 woken_ns = world->now_ns; /* what the store does then is no sleep */
         u32 done = reap() + store_step();
-        if (done > 0 && world->now_ns > begin_ns) {
+        if (done > 0 && woken_ns > begin_ns) {
             world->slept_ns = begin_ns;
-            world->woken_ns = world->now_ns;
+            world->woken_ns = woken_ns;
         }
         if (done > 0 || !wait) return done;
         u64 next = next_ns();

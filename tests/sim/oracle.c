@@ -477,7 +477,8 @@ static void events_compare(const struct recovery *recovery)
     }
 }
 
-/* Whatever has left memory is found in the store, as soon as that has the event. */
+/* Whatever has left memory is found in the store, as soon as that has the event; the index may be ahead of events of
+ * which the disk has lost the last ones. Of those in memory some are looked for. */
 static void archive_compare(const struct recovery *recovery)
 {
     const struct naive *naive = oracle->naive;
@@ -485,13 +486,14 @@ static void archive_compare(const struct recovery *recovery)
     ASSERT(store_event_last(recovery->store, &last) == 0);
     for (u64 id = 1; id <= naive->tickets.count; id++) {
         u64 archived = ((const struct naive_ticket **)naive->tickets.at)[id - 1]->archived_event;
-        bool stored = archived != 0 && archived <= last;
+        if (archived == 0 && id % 8 != last % 8) continue;
         i32 result = store_archived_read(recovery->store, id, &seq);
+        bool right = result == 0 ? archived != 0 && seq == archived : result == 1 && (archived == 0 || archived > last);
         if (result < 0 && disk_damaged_store()) {
             say("whether ticket %llu is archived cannot be read", (unsigned long long)id);
             world->tally->unreadable++;
             disk_damage_known();
-        } else if (stored ? result != 0 || seq != archived : result != 1) {
+        } else if (!right) {
             violation("ticket %llu, archived by event %llu of %llu in the store, is there %d",
                       (unsigned long long)id, (unsigned long long)archived, (unsigned long long)last, result);
         }
@@ -557,6 +559,8 @@ void oracle_recovered(const struct recovery *recovery)
     oracle->comparing = true;
     if (!naive_same_desk(oracle->naive, recovery->state, &difference))
         violation("op %llu, recovered, against the naive desk: %s", (unsigned long long)op, difference.text);
+    if (op % 4 == 0 && !naive_same_desk(oracle->naive, oracle->shadow, &difference)) /* its counters' sums lag behind */
+        violation("op %llu, never stopped, against the naive desk: %s", (unsigned long long)op, difference.text);
     oracle->comparing = false;
     state_validate(recovery->state);
     state_validate(oracle->shadow);

@@ -4,6 +4,7 @@
 
 #include "core/frame.h"
 #include "core/limits.h"
+#include "port/clock.h"
 #include "tests/sim/world.h"
 
 #define ENTRIES_A_KIND 6u
@@ -76,6 +77,9 @@ static u64 some_number(const char *name, u64 tickets)
     if (strcmp(name, "customer") == 0) return chance(4, 5) ? 0 : chance_below(30);
     if (strcmp(name, "archive_after_ms") == 0) return chance(1, 4) ? 0 : chance_below(4 * HOUR_MS);
     if (strcmp(name, "cursor") == 0) return chance(9, 10) ? 0 : chance_below(1000);
+    if (strcmp(name, "sum") == 0) return chance(1, 2);
+    if (strcmp(name, "from_ms") == 0 || strcmp(name, "to_ms") == 0)
+        return chance(1, 3) ? 0 : clock_wall_ms() + 2 * HOUR_MS - chance_below(48 * HOUR_MS);
     if (ends_with(name, "_ms"))
         return chance(1, 3) ? 0 : 1 + chance_below(chance(1, 2) ? 60000 : 2 * HOUR_MS);
     if (strncmp(name, "states", 6) == 0) return chance(1, 2) ? 0 : chance_below(64) << 1;
