@@ -343,7 +343,7 @@ static const char *check_rows(const struct state *state, u32 *number, u32 *row)
         const struct table *table = &state->tables[*number];
         *row = 0;
         if (!row_empty(table, 0)) return "a row that is nobody's";
-        for (*row = 1; *row <= table->row_last; ++*row) {
+        for (*row = 1; *row <= table->row_loaded; ++*row) {
             const char *wrong = NULL;
             if (table_used(table, *row))
                 wrong = checks[*number](state, *row);
@@ -450,7 +450,7 @@ static void state_begin(struct state *state)
 static bool all_empty(const struct state *state)
 {
     for (u32 i = 1; i < TABLES; i++)
-        if (state->tables[i].rows_live != 0) return false;
+        if (state->tables[i].row_loaded != 0) return false;
     return true;
 }
 

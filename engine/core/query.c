@@ -7,6 +7,7 @@
 #define LIST_AHEAD 16u /* rows fetched before they are looked at */
 #define REPORT_ROWS_MAX LIMIT(16384u, 3u) /* read for a page */
 #define REPORT_AHEAD 16u
+#define BLOCKS_A_STEP 64u /* looked through for the first one in which a member was counted */
 #define ROWS_MAX 1000u
 #define TOP 10u
 
@@ -558,8 +559,9 @@ static bool report_blocks(struct report *report)
     u32 last = stats_member_last(state, report->dimension);
     for (; report->member <= last; report->member++) {
         struct stats sum;
-        MARK_IF(report->steps == REPORT_ROWS_MAX, "page of a report ends among the sums of blocks");
+        MARK_IF(report->steps >= REPORT_ROWS_MAX, "page of a report ends among the sums of blocks");
         if (report_full(report)) return false;
+        report->steps += (report->to - stats_block(report->row)) / BLOCKS_A_STEP;
         if (stats_sum(state, report->dimension, report->member, stats_block(report->row), report->to, &sum))
             report_row(report->page, &sum, report->sums);
     }

@@ -216,7 +216,7 @@ void stats_validate(const struct state *state)
     u32 count = 0;
     ASSERT(state->stats.count == table->rows_live);
     ASSERT(sums->next >= 1 && sums->next <= table->row_last + 1);
-    ASSERT(stats_hour_ms(stats_row(state, sums->next - 1)) <= state->time_ms / HOUR_MS * HOUR_MS);
+    ASSERT(sums->next == 1 || stats_hour_ms(stats_row(state, sums->next - 1)) < state->time_ms / HOUR_MS * HOUR_MS);
     for (u32 row = 1; row <= table->row_last; row++)
         ASSERT(state->stats_dimensions[row] == stats_dimension(stats_row(state, row)));
     for (u32 dimension = 1; dimension < STATS_DIMENSIONS; dimension++) count += validate_sums(state, dimension);

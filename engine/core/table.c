@@ -168,6 +168,7 @@ void table_loaded(struct table *table)
 {
     ASSERT(table->rows_live == 0);
     u64 words = table->row_last / 64 + 1;
+    table->row_loaded = table->row_last;
     table->row_last = 0;
     for (u64 word = 0; word < words; word++) {
         u64 bits = table->used[0][word];

@@ -27,6 +27,7 @@ struct table {
     u32 rows_max;    /* rows 1..rows_max */
     u32 rows_live;
     u32 row_last; /* nothing was ever used above; depends on history, so no command's outcome may depend on it */
+    u32 row_loaded; /* no row above came with a chunk */
     u32 number;
     u64 word_open; /* every word of used[0] below is full */
     u64 *used[TABLE_LEVELS]; /* [0]: a bit a row that is used; [n]: a bit a word below that is full */

@@ -224,6 +224,7 @@ Test(state, rows_that_do_not_fit_together_are_refused)
         {TABLE_CUSTOMER, offsetof(struct customer, tier), 9, 4, "a customer's tier"},
         {TABLE_DESK, offsetof(struct desk, by_state) + 8 * TKD_STATE_NEW, 0, 8, "the desk's counters"},
         {TABLE_STATS, 0, 1, 8, "a counter's key"},
+        {TABLE_TICKET, sizeof(struct ticket) + offsetof(struct ticket, agent), 99, 4, "a free row, table 18 row 2"},
     };
     char small[12];
     for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
