@@ -19,6 +19,7 @@ enum batch_verdict batch_check(const struct batch *batch, u64 available, const s
     if (batch_bytes_on_disk(batch->bytes) > place->bytes_max) return BATCH_DAMAGED;
     if (batch->bytes > available) return BATCH_SHORT;
     if (batch_checksum(batch) != batch->checksum) return BATCH_DAMAGED;
+    if (batch->first_op == 0 || batch->seq == 0) return BATCH_DAMAGED; /* both count from 1 */
     if (batch->format_version != LOG_FORMAT_VERSION) return BATCH_FORMAT;
     if (place->store_id != 0 && batch->store_id != place->store_id) return BATCH_FOREIGN;
     return BATCH_VALID;

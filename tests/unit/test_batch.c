@@ -139,6 +139,20 @@ Test(batch, sizes_from_outside_are_not_believed)
     cr_assert_not(batch_entries_fit(batch));
 }
 
+Test(batch, ops_and_batches_count_from_one)
+{
+    batch->first_op = 0;
+    batch_seal(batch);
+    cr_assert_eq(batch_check(batch, BYTES, &place), BATCH_DAMAGED);
+    batch->first_op = 1;
+    batch->seq = 0;
+    batch_seal(batch);
+    cr_assert_eq(batch_check(batch, BYTES, &place), BATCH_DAMAGED);
+    batch->seq = 1;
+    batch_seal(batch);
+    cr_assert_eq(batch_check(batch, BYTES, &place), BATCH_VALID);
+}
+
 Test(batch, the_chain_runs_through_entries)
 {
     const struct tkd_frame *frame = log_frame(1);
