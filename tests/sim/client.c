@@ -322,7 +322,7 @@ static void work_new(struct client *client)
     struct tkd_frame *frame = request_frame(&clients->request);
     frame->session = client->session;
     frame->ack_below = client->outstanding_count > 0 ? client->outstanding[0].seq : client->next_seq;
-    if (chance(1, 5) && !has_twin(client)) frame->ack_below = 0; /* it might never fit the window, and must be dropped */
+    if (chance(1, 5) && !has_twin(client)) frame->ack_below = 0; /* it might never fit the window */
     if (chance(1, 20)) frame->flags = TKD_FLAG_STOP;
     frame->time_ms = some_time();
     request_records(client, op);
