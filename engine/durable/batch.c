@@ -9,6 +9,9 @@ static u64 batch_checksum(const struct batch *batch)
     return hash64((const u8 *)batch + sizeof batch->checksum, batch->bytes - sizeof batch->checksum, seed);
 }
 
+/* Ops and batches count from 1, and never come to an end. */
+static bool counts(u64 number) { return number != 0 && number < U64_NONE / 2; }
+
 enum batch_verdict batch_check(const struct batch *batch, u64 available, const struct batch_place *place)
 {
     ASSERT(available >= BLOCK_BYTES && (uintptr_t)batch % 8 == 0);
@@ -19,7 +22,7 @@ enum batch_verdict batch_check(const struct batch *batch, u64 available, const s
     if (batch_bytes_on_disk(batch->bytes) > place->bytes_max) return BATCH_DAMAGED;
     if (batch->bytes > available) return BATCH_SHORT;
     if (batch_checksum(batch) != batch->checksum) return BATCH_DAMAGED;
-    if (batch->first_op == 0 || batch->seq == 0) return BATCH_DAMAGED; /* both count from 1 */
+    if (!counts(batch->first_op) || !counts(batch->seq)) return BATCH_DAMAGED;
     if (batch->format_version != LOG_FORMAT_VERSION) return BATCH_FORMAT;
     if (place->store_id != 0 && batch->store_id != place->store_id) return BATCH_FOREIGN;
     return BATCH_VALID;

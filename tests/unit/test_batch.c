@@ -148,6 +148,9 @@ Test(batch, ops_and_batches_count_from_one)
     batch->seq = 0;
     batch_seal(batch);
     cr_assert_eq(batch_check(batch, BYTES, &place), BATCH_DAMAGED);
+    batch->seq = U64_NONE;
+    batch_seal(batch);
+    cr_assert_eq(batch_check(batch, BYTES, &place), BATCH_DAMAGED);
     batch->seq = 1;
     batch_seal(batch);
     cr_assert_eq(batch_check(batch, BYTES, &place), BATCH_VALID);
