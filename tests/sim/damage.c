@@ -99,14 +99,28 @@ void damage_log_written(struct inode *inode, u64 offset, u64 bytes, bool on_disk
     if (on_disk) damage.provable = true;
 }
 
-/* ---- Doing it: what stands in the places now is right ---- */
+/* As it should stand there. */
+static void bytes_right(const struct inode *inode, u64 offset, u64 bytes, u8 *to)
+{
+    memcpy(to, inode->cache + offset, bytes);
+    for (u32 i = 0; i < PLACES_MAX; i++) {
+        const struct place *place = &damage.places[i];
+        u64 begin = max_u64(offset, place->offset),
+            end = min_u64(offset + bytes, place->offset + place->bytes);
+        if (place->inode == inode && begin < end)
+            memcpy(to + (begin - offset), place->right + (begin - place->offset), end - begin);
+    }
+}
+
+/* ---- Doing it: what stands in the places now is right, but for older damage ---- */
 
 void damage_note(u32 index, struct inode *inode, u64 offset, u32 bytes)
 {
     struct place *place = &damage.places[index];
     if (index == 0) damage_end();
-    *place = (struct place){.inode = inode, .offset = offset, .bytes = bytes, .right = world_alloc(bytes)};
-    memcpy(place->right, inode->cache + offset, bytes);
+    u8 *right = world_alloc(bytes);
+    bytes_right(inode, offset, bytes, right);
+    *place = (struct place){.inode = inode, .offset = offset, .bytes = bytes, .right = right};
     if (index > 0 || inode->memory_fd == 0) return;
     damage.store_bytes = inode->bytes;
     damage.store = world_alloc(inode->bytes);
@@ -263,19 +277,6 @@ static bool page_named(const struct place *place, const char *error)
     return true;
 }
 
-/* As it should stand there. */
-static void block_right(const struct inode *inode, u64 offset, u8 *block)
-{
-    memcpy(block, inode->cache + offset, BLOCK);
-    for (u32 i = 0; i < PLACES_MAX; i++) {
-        const struct place *place = &damage.places[i];
-        u64 begin = max_u64(offset, place->offset),
-            end = min_u64(offset + BLOCK, place->offset + place->bytes);
-        if (place->inode == inode && begin < end)
-            memcpy(block + (begin - offset), place->right + (begin - place->offset), end - begin);
-    }
-}
-
 /* By its segment, and the offset of the batch whose block it is in. */
 static bool batch_named(const struct place *place, const char *error)
 {
@@ -287,7 +288,7 @@ static bool batch_named(const struct place *place, const char *error)
         unsigned long long offset;
         if (sscanf(at + strlen(name), " at offset %llu", &offset) != 1) continue;
         if (offset % BLOCK != 0 || offset + BLOCK > place->inode->bytes) continue;
-        block_right(place->inode, offset, block);
+        bytes_right(place->inode, offset, BLOCK, block);
         const struct batch *batch = (const struct batch *)(const void *)block;
         u64 end =
             offset + max_u64(BLOCK, batch->magic == BATCH_MAGIC ? batch_bytes_on_disk(batch->bytes) : 0);
