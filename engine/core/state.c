@@ -253,6 +253,13 @@ u64 state_due(struct state *state, u64 now_ms)
     return wheel_advance(&state->wheel, now_ms);
 }
 
+bool state_follows(struct state *state, const struct command *command)
+{
+    u64 time_ms = command->time_ms;
+    bool next = command->op == state->op + 1 && time_ms >= state->time_ms && time_ms <= TIME_MS_MAX;
+    return next && (command->frame->op == TKD_OP_PULSE || wheel_advance(&state->wheel, time_ms) >= time_ms);
+}
+
 /* ---- Apply ---- */
 
 typedef void record_fn(struct state *state, const struct tkd_prefix *record, struct tkd_result *result);

@@ -67,6 +67,8 @@ u32 state_apply(struct state *state, const struct command *command, void *result
  * next deadline). U64_NONE: no deadline at all. A command must not be applied at a time above an unfired
  * deadline; at the same time it may. Only the wheel's hands move. */
 u64 state_due(struct state *state, u64 now_ms);
+/* May it be the next one: by its op, and its time, before which no deadline is left unless it is a PULSE? */
+bool state_follows(struct state *state, const struct command *command);
 
 u64 state_op(const struct state *state);
 u64 state_time(const struct state *state);

@@ -215,7 +215,8 @@ static i32 replay(void *owner, const struct wal_entry *entry)
 {
     struct opening *opening = owner;
     struct state *state = opening->recovery->state;
-    if (entry->op != state_op(state) + 1 || entry->time_ms < state_time(state)) {
+    struct command command = {.op = entry->op, .time_ms = entry->time_ms, .frame = entry->frame};
+    if (!state_follows(state, &command)) {
         snprintf(opening->error, opening->error_bytes,
                  "op %" PRIu64 " of the log does not follow the state at op %" PRIu64
                  "; remedy: start from a backup",
@@ -224,7 +225,6 @@ static i32 replay(void *owner, const struct wal_entry *entry)
     }
     i32 result = replay_room(opening, entry);
     if (result < 0) return result;
-    struct command command = {.op = entry->op, .time_ms = entry->time_ms, .frame = entry->frame};
     state_apply(state, &command, opening->results);
     if (state_events(state)->stored_seq < opening->event_stored) events_known(opening);
     opening->recovery->commands++;
