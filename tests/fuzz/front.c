@@ -1,14 +1,13 @@
 #include "tests/fuzz/front.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/desk.h"
 #include "core/frame.h"
 #include "tests/fuzz/desk.h"
+#include "tests/fuzz/socket.h"
 #include "ticketd/client.h"
 
 #define CONNS_MAX     4
@@ -52,15 +51,7 @@ static u32 trouble_wait;
 static u32 refusals; /* of attempts to connect */
 static bool short_send;
 
-int __wrap_socket(int domain, int type, int protocol);
-int __wrap_connect(int fd, const struct sockaddr *address, socklen_t bytes);
-int __wrap_close(int fd);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
-ssize_t __wrap_recv(int fd, void *buffer, size_t bytes, int flags);
-ssize_t __wrap_send(int fd, const void *data, size_t bytes, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 int __wrap_nanosleep(const struct timespec *time, struct timespec *left);
-int __real_close(int fd);
 
 /* ---- The log and what came of it ---- */
 

@@ -2,12 +2,11 @@
  * that fit, answers that almost fit, anything. No kernel takes part: the socket calls are the ones below.
  * Whatever comes, the client gives an explanation or rows that lie inside what was received. */
 #include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/frame.h"
 #include "tests/fuzz/desk.h"
+#include "tests/fuzz/socket.h"
 #include "ticketd/client.h"
 
 #define CALLS_MAX   24u
@@ -23,15 +22,6 @@ static struct server {
     u32 pending_count;
     u32 frames; /* sent */
 } server;
-
-int __wrap_socket(int domain, int type, int protocol);
-int __wrap_connect(int fd, const struct sockaddr *address, socklen_t bytes);
-int __wrap_close(int fd);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
-ssize_t __wrap_recv(int fd, void *buffer, size_t bytes, int flags);
-ssize_t __wrap_send(int fd, const void *data, size_t bytes, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
-int __real_close(int fd);
 
 /* ---- The server ---- */
 
