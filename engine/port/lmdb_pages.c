@@ -3,7 +3,8 @@
  * LMDB has no checksums and believes every page: a damaged one makes it read or write anywhere. So before it
  * is used, a start walks what it is going to use: both meta pages, the free list, the branch pages of every
  * tree and the leaves of all but the events' tree, which is as large as all history. The events' leaves are
- * read here, and checked whenever they are; so is the index of archived tickets, again.
+ * read here, and checked whenever they are; so is the index of archived tickets, again. Only what the branch
+ * pages lead to that whoever appends copies is looked up: a wrong key or child in them would be copied on.
  *
  * What a walk makes sure of: every page is where it says it is, and of the kind that its parent expects;
  * nodes lie inside their page and fill it; keys ascend and keep to the bounds that the parents set; the
@@ -139,6 +140,7 @@ struct place {
     u64 number;
     u32 depth;  /* 1: a leaf */
     bool names; /* keys are no numbers, but the trees' names */
+    bool copied_from; /* the next write copies a page above that leads here, so it must lead to the right one */
     u64 low;    /* no key is below */
     u64 high;   /* all keys are below; U64_NONE: no bound */
     struct name low_name;  /* the same of names; */
@@ -215,6 +217,7 @@ static struct place child_place(const u8 *page, u32 page_bytes, const struct pla
     struct place child = *place;
     child.number = node.child;
     child.depth = place->depth - 1;
+    child.copied_from = place->high == U64_NONE || (place->copied_from && index == 0);
     if (index > 0 && place->names) child.low_name = name_of(&node);
     if (index > 0 && !place->names) child.low = key_of(&node);
     if (index + 1 == node_count(page)) return child;
@@ -417,9 +420,19 @@ static i32 walk_leaf(struct walk *walk, const u8 *page, const struct place *plac
 
 static i32 walk_page(struct walk *walk, const struct place *place, u64 by, u8 *page);
 
+/* Who only appends leads to a page by its first key. */
+static i32 walk_leaf_lazily(struct walk *walk, const u8 *page, const struct place *place)
+{
+    struct node first = node_of(page, walk->page_bytes, 0);
+    if (place->low != 0 && key_of(&first) != place->low)
+        return fault_at(walk, place->number, "it does not begin with the key that leads to it");
+    walk->tree->leaves--;
+    return 0;
+}
+
 static i32 walk_below(struct walk *walk, const struct place *place, u8 *page)
 {
-    if (place->depth == 1 && walk->lazy) {
+    if (place->depth == 1 && walk->lazy && !place->copied_from) {
         walk->tree->leaves--;
         return place->number < walk->file_pages ? 0
                                                 : fault_at(walk, place->number, "the file ends before it");
@@ -428,7 +441,7 @@ static i32 walk_below(struct walk *walk, const struct place *place, u8 *page)
     if (result < 0) return result;
     const char *fault = page_fault(page, walk->page_bytes, place);
     if (fault != NULL) return fault_at(walk, place->number, fault);
-    if (place->depth == 1) return walk_leaf(walk, page, place);
+    if (place->depth == 1) return walk->lazy ? walk_leaf_lazily(walk, page, place) : walk_leaf(walk, page, place);
     walk->tree->branches--;
     for (u32 i = 0; i < node_count(page) && result == 0; i++) {
         struct place child = child_place(page, walk->page_bytes, place, i);
