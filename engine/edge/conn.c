@@ -313,6 +313,7 @@ static bool holds_memory(const struct conn *conn)
 static void tick_open(struct conn *conn, u64 silent_ms, bool pressure)
 {
     struct conns *conns = conn->conns;
+    ASSERT(!conn->short_room || !outbox_empty(&conn->out)); /* or nothing would end its wait */
     u64 limit_ms = conns->stopping ? CONN_SILENT_STOPPING_MS : CONN_SILENT_MS;
     if (pressure && !conn->parked && holds_memory(conn) && silent_ms >= limit_ms) {
         MARK("silent connection dropped");

@@ -54,7 +54,7 @@ struct conn {
     bool greeted;    /* HELLO was answered */
     bool ended;      /* the peer sends no more */
     bool verified;   /* the frame at the inbox's begin was checked */
-    bool short_room; /* its next answer waits for room in the outbox */
+    bool short_room; /* its next answer waits until something of its outbox was sent, so that is not empty */
     bool parked;     /* a wish is under way; no further frame until it is answered */
     bool stalled;    /* in the list of this name */
     bool granted;    /* the wish is done, with this result */

@@ -350,6 +350,7 @@ void disk_damage_forget(void)
 
 static void store_put_back(struct inode *inode)
 {
+    store_writes_gone(inode); /* what was written to it since is not there any more */
     memset(inode->cache, 0, inode->bytes);
     memcpy(inode->cache, damage.store, damage.store_bytes);
     memcpy(inode->durable, inode->cache, inode->bytes);
