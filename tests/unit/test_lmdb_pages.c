@@ -292,14 +292,14 @@ Test(lmdb_pages, no_number_of_another_page_is_believed)
     free(sound);
 }
 
-/* Every second bit of a branch page's nodes. How many lives were refused. */
+/* Every fourth bit of a branch page's nodes. How many lives were refused. */
 static u32 bits_turn(const u8 *sound, u8 *damaged, u64 bytes, u64 page, const struct sums *sums)
 {
     u16 upper;
     u32 refused = 0;
     memcpy(&upper, sound + page * PAGE_BYTES + 14, sizeof upper);
     for (u32 at = upper; at < PAGE_BYTES; at++) {
-        for (u32 bit = at % 2; bit < 8; bit += 2) {
+        for (u32 bit = at % 4; bit < 8; bit += 4) {
             memcpy(damaged, sound, bytes);
             damaged[page * PAGE_BYTES + at] ^= (u8)(1u << bit);
             file_spill(file, damaged, bytes);

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "core/limits.h"
 #include "support/edge.h"
 
 static struct edge edge;
@@ -198,6 +199,44 @@ Test(pipeline, a_time_is_not_taken_under_the_wall_clock)
     edge_frame(&edge, conn, &frame);
     cr_assert_eq(edge_answer(conn)->status, TKD_BAD_TIME);
     cr_assert_eq(state_op(pipeline->state), op);
+}
+
+/* A session of its own sends one request with so many records that its answer takes much room. */
+static enum tkd_status large_request(u64 seq)
+{
+    struct tkd_agent_presence nobody = {.agent = 4711, .presence = TKD_PRESENCE_ONLINE};
+    wire_begin(&frame, TKD_OP_AGENT_PRESENCE, seq);
+    for (u32 i = 0; i < TKD_RECORDS_MAX; i++) wire_add(&frame, &nobody, sizeof nobody, NULL, 0);
+    frame.head.session = conn_session(conn);
+    cr_assert_eq(edge_frame(&edge, conn, &frame), SERVICE_ANSWERED);
+    enum tkd_status status = edge_answer(conn)->status;
+    edge_settle(&edge);
+    edge_flush(&edge, conn);
+    return status;
+}
+
+static void session_new(void)
+{
+    struct tkd_register head = {0};
+    wire_begin(&frame, TKD_OP_REGISTER, 1);
+    wire_add(&frame, &head, sizeof head, NULL, 0);
+    edge_frame(&edge, conn, &frame);
+    conn_attach(conn, wire_results(edge_answer(conn))->id);
+}
+
+/* Nothing else moves the desk's time: whoever is refused until others have been idle would be so for ever. */
+Test(pipeline, a_session_without_room_finds_it_when_others_were_idle_for_long)
+{
+    u32 kept = 0;
+    edge_turn(&edge, 5000);
+    edge_catalog(&edge, conn, 0);
+    do session_new();
+    while (large_request(1) == TKD_OK && ++kept < 1000);
+    enum tkd_status status = large_request(1);
+    cr_assert_eq(status, TKD_WINDOW_FULL, "%u after %u", status, kept);
+    cr_assert_gt(kept, 0);
+    edge_turn(&edge, 5000 + SESSION_IDLE_MS + 1);
+    cr_assert_eq(large_request(1), TKD_OK);
 }
 
 Test(pipeline_virtual, deadlines_before_the_command_fire_first)

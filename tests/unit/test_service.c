@@ -134,6 +134,28 @@ Test(service, a_repeated_request_waits_for_the_disk_like_the_first)
     cr_assert_eq(other->out.released, other->out.written);
 }
 
+/* It shows the desk as well: how far the session has come. */
+Test(service, a_refusal_waits_for_what_it_saw)
+{
+    struct tkd_register head = {0};
+    struct conn *other = edge_connect(&edge);
+    wire_begin(&frame, TKD_OP_REGISTER, 1);
+    wire_add(&frame, &head, sizeof(head), NULL, 0);
+    expect(TKD_OK);
+    conn_attach(other, wire_results(edge_answer(conn))->id);
+    edge_settle(&edge);
+    edge_flush(&edge, other);
+    edge_catalog(&edge, conn, 0);
+    wire_begin(&frame, TKD_OP_TICKET_CREATE, 5);
+    frame.head.session = conn_session(other);
+    wire_add_create(&frame, "");
+    cr_assert_eq(edge_frame(&edge, other, &frame), SERVICE_ANSWERED);
+    cr_assert_eq(edge_answer(other)->status, TKD_SEQUENCE_GAP, "%u", edge_answer(other)->status);
+    cr_assert_lt(other->out.released, other->out.written, "the catalog is not durable yet");
+    edge_settle(&edge);
+    cr_assert_eq(other->out.released, other->out.written);
+}
+
 /* Each page has what was asked for, and a cursor unless the newest event is on it. */
 Test(service, events_come_page_by_page)
 {
