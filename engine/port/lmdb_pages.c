@@ -335,10 +335,12 @@ static i32 walk_free_node(struct walk *walk, const struct node *node, u64 by)
 {
     if (!(node->flags & NODE_OVERFLOW)) return free_pages_take(walk, node->data, node->bytes, by);
     if (node->bytes > walk->last_page * sizeof(u64)) return fault_at(walk, by, "no list of free pages");
+    u64 list;
+    memcpy(&list, node->data, sizeof list);
     u8 *value = malloc(node->bytes);
     if (value == NULL) return -ENOMEM;
     i32 result = overflow_read(walk, node, by, value);
-    if (result == 0) result = free_pages_take(walk, value, node->bytes, by);
+    if (result == 0) result = free_pages_take(walk, value, node->bytes, list);
     free(value);
     return result;
 }
