@@ -7,6 +7,7 @@
 #include "core/limits.h"
 #include "durable/wal.h"
 #include "port/clock.h"
+#include "tests/sim/answers.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/page.h"
 #include "tests/sim/request.h"
@@ -67,6 +68,7 @@ struct client {
     u64 event_next; /* subscriber */
     bool subscribed;
     struct page page;
+    struct answers answers;
     u32 catalog_step;
     struct wish wish; /* not answered yet */
     bool halted;      /* must register again */
@@ -127,6 +129,7 @@ void clients_destroy(void)
         struct client *client = &clients->items[i];
         for (u32 n = 0; n < WINDOW; n++) world_free(client->outstanding[n].frame);
         for (u32 n = 0; n < RECENT; n++) world_free(client->recent[n].frame);
+        answers_destroy(&client->answers);
         world_free(client->sending);
         world_free(client->received);
     }
@@ -160,6 +163,7 @@ static void push(struct client *client, const void *data, u32 bytes)
     }
     memcpy(client->sending + client->sending_bytes, data, bytes);
     client->sending_bytes += bytes;
+    if (client->kind != CLIENT_GARBAGE) answers_want(&client->answers, data);
 }
 
 static void disconnect(struct client *client)
@@ -170,7 +174,7 @@ static void disconnect(struct client *client)
     client->subscribed = false;
     client->casual_hash = 0; /* nobody will know */
     client->wish.seq = 0;
-    client->sending_bytes = client->received_bytes = 0;
+    client->sending_bytes = client->received_bytes = client->answers.count = 0;
     client->next_ns = world->now_ns + some_ns(200 * MS_NS);
 }
 
@@ -643,7 +647,7 @@ static void answer_subscriber(struct client *client, const struct tkd_frame *fra
 static void twin(struct client *client)
 {
     const struct client *worker = twin_of(client);
-    if (worker->session == 0) return;
+    if (worker->session == 0 || worker->lost) return; /* its number may be another's now */
     if (client->session != worker->session || chance(1, 8)) {
         client->session = worker->session;
         struct tkd_session_id wish = {.session = client->session};
@@ -671,13 +675,16 @@ static void twin(struct client *client)
 static void answer_twin(const struct client *client, const struct tkd_frame *frame)
 {
     const struct client *worker = twin_of(client);
-    if (frame->op == TKD_OP_ATTACH && frame->status != TKD_OK) attach_refused(client, frame);
+    bool newest = frame->seq == client->control_seq; /* or it had asked for another session */
+    if (frame->op == TKD_OP_ATTACH && frame->status != TKD_OK && newest) attach_refused(client, frame);
     if (tkd_op_info(frame->op)->class != TKD_CLASS_command || frame->session != worker->session) return;
     for (u32 i = 0; i < worker->outstanding_count && frame->status == TKD_OK; i++) {
         if (worker->outstanding[i].seq == frame->seq)
             oracle_acknowledged(worker->outstanding[i].hash, frame + 1, frame->size - TKD_FRAME_BYTES);
     }
-    answered_known(worker, frame);
+    /* The worker may have got it done since then. */
+    bool later = frame->status == TKD_DESK_FULL || frame->status == TKD_HALTED || frame->status == TKD_BAD_TIME;
+    if (!later && (frame->status == TKD_OK || !to_retry(worker, frame->status))) answered_known(worker, frame);
 }
 
 /* ---- Others ---- */
@@ -769,14 +776,6 @@ static void answer(struct client *client, const struct tkd_frame *frame)
     else answer_other(client, frame);
 }
 
-static void check(const struct tkd_frame *frame)
-{
-    struct tkd_frame copy = *frame;
-    if (!(frame->flags & TKD_FLAG_REPLY)) violation("an answer without its flag");
-    if (copy.body_checksum != checksum_wire(frame + 1, frame->size - TKD_FRAME_BYTES))
-        violation("an answer's body does not verify");
-}
-
 static void read_frames(struct client *client)
 {
     u32 at = 0;
@@ -786,7 +785,7 @@ static void read_frames(struct client *client)
         enum tkd_status status = frame_header_check(frame, bytes);
         if (status == 0 || (status == TKD_OK && frame->size > bytes)) break;
         if (status != TKD_OK) violation("an answer's header does not verify: %u", status);
-        check(frame);
+        answers_check(client->kind == CLIENT_GARBAGE ? NULL : &client->answers, frame);
         at += frame->size;
         answer(client, frame);
     }
@@ -872,9 +871,9 @@ void clients_lost(u64 events)
 
 static bool is_done(const struct client *client, u64 events)
 {
-    if (client->kind == CLIENT_WORKER) return client->outstanding_count == 0;
-    if (client->kind == CLIENT_SUBSCRIBER) return client->event_next > events;
-    return true;
+    if (client->kind > CLIENT_SUBSCRIBER) return true;
+    bool all = client->kind == CLIENT_WORKER ? client->outstanding_count == 0 : client->event_next > events;
+    return all && client->answers.count == 0;
 }
 
 bool clients_done(void)

@@ -264,11 +264,12 @@ bool disk_damaged_store(void)
 static bool page_named(const struct place *place, const char *error)
 {
     const char *at = strstr(error, " page "), *above = strstr(error, " (reached over pages ");
-    if (at == NULL || place->inode == NULL) return false;
+    if (place->inode == NULL) return false;
+    if (place->offset < 2 * BLOCK) return strstr(error, "store") != NULL; /* a meta page leads to all others */
+    if (at == NULL) return false;
     char *end;
     u64 named = strtoull(at + strlen(" page "), NULL, 10), first = place->offset / BLOCK, number;
     memcpy(&number, place->right, sizeof number);
-    if (place->offset < 2 * BLOCK) return true; /* a meta page leads to all others */
     if (damage.old || (number != first && named < first)) return true;
     if (named >= first && named * BLOCK < place->offset + place->bytes) return true;
     if (above == NULL) return false;
@@ -353,7 +354,7 @@ static void store_put_back(struct inode *inode)
     store_writes_gone(inode); /* what was written to it since is not there any more */
     memset(inode->cache, 0, inode->bytes);
     memcpy(inode->cache, damage.store, damage.store_bytes);
-    memcpy(inode->durable, inode->cache, inode->bytes);
+    memcpy(inode->durable, inode->cache, max_u64(inode->bytes, damage.store_bytes));
     memset(inode->dirty, 0, inode->bytes_max / SECTOR);
     inode->bytes = inode->bytes_durable = damage.store_bytes;
 }

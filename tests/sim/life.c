@@ -37,7 +37,8 @@ u64 process_durable_op(void) { return wal_durable_op(process.recovery.wal); }
 
 bool process_lacks_room(bool copy)
 {
-    u64 wanted = DISK_ROOM_BYTES + (copy ? store_bytes(process.recovery.store) : 2 * world->plan.ring_bytes);
+    u64 copy_bytes = copy ? store_bytes(process.recovery.store) : 0;
+    u64 wanted = DISK_ROOM_BYTES + max_u64(copy_bytes, 2 * world->plan.ring_bytes);
     return injected_error("/data", -ENOSPC) || injected_room_least() < wanted;
 }
 

@@ -538,6 +538,7 @@ void oracle_recovered(const struct recovery *recovery)
     if (recovery->root.op < oracle->checkpointed_op && !disk_damaged_store())
         violation("op %llu was checkpointed, but the store begins with op %llu",
                   (unsigned long long)oracle->checkpointed_op, (unsigned long long)recovery->root.op);
+    oracle->checkpointed_op = min_u64(oracle->checkpointed_op, recovery->root.op); /* it stays lost */
     if (op > oracle->count) violation("the desk recovered commands that never were");
     if (op < world->synced_op)
         violation("op %llu was synced, but only %llu are left", (unsigned long long)world->synced_op,
