@@ -24,7 +24,9 @@ void answers_check(struct answers *answers, const struct tkd_frame *frame)
     if (!(frame->flags & TKD_FLAG_REPLY)) violation("an answer without its flag");
     if (frame->body_checksum != checksum_wire(frame + 1, frame->size - TKD_FRAME_BYTES))
         violation("an answer's body does not verify");
-    if (answers == NULL || (frame->flags & TKD_FLAG_PUSH) || turned_away(frame)) return;
+    bool more = frame->flags & TKD_FLAG_MORE, push = frame->flags & TKD_FLAG_PUSH;
+    if (!push && more != (frame->ack_below != 0)) violation("an answer that goes on, or not, without its cursor");
+    if (answers == NULL || push || turned_away(frame)) return;
     const char *name = tkd_op_info(frame->op)->name;
     if (answers->count == 0) violation("an answer (%s) to no request", name);
     struct question first = answers->wanted[0];

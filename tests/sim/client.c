@@ -533,6 +533,7 @@ static void answer_session(struct client *client, const struct tkd_frame *frame)
     if (frame->seq != client->casual_seq || hash == 0) return;
     client->casual_hash = 0;
     if (frame->status != TKD_OK) {
+        oracle_not_taken(hash);
         disconnect(client);
         return;
     }
@@ -697,6 +698,7 @@ static void answer_other(struct client *client, const struct tkd_frame *frame)
     if (client->casual_hash == 0 || frame->seq != client->casual_seq) return;
     if (frame->status == TKD_OK)
         oracle_acknowledged(client->casual_hash, frame + 1, frame->size - TKD_FRAME_BYTES);
+    else oracle_not_taken(client->casual_hash);
     client->casual_hash = 0;
 }
 

@@ -39,6 +39,7 @@ struct entry {
 struct sent {
     u64 frame_hash;
     u64 op; /* 0: not applied */
+    bool refused;
 };
 
 /* Rows that a query gave, and the op that the desk was at when they were first given. None is forgotten as long as the
@@ -141,6 +142,13 @@ static void told(u64 op)
     oracle->told_op = max_u64(oracle->told_op, op);
 }
 
+void oracle_not_taken(u64 hash)
+{
+    struct sent *sent = sent_slot(hash);
+    if (sent->op != 0) violation("op %llu: it was done, but refused", (unsigned long long)sent->op);
+    sent->refused = true;
+}
+
 bool oracle_applied(u64 hash) { return sent_slot(hash)->op != 0; }
 
 void oracle_acknowledged(u64 hash, const void *results, u32 bytes)
@@ -167,6 +175,7 @@ static void live(const struct command *command)
         if (sent->op != 0)
             violation("op %llu was applied before, as op %llu", (unsigned long long)command->op,
                       (unsigned long long)sent->op);
+        if (sent->refused) violation("op %llu: it was refused, and done later", (unsigned long long)command->op);
         sent->op = command->op;
     }
     if (oracle->count == oracle->capacity) {

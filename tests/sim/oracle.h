@@ -15,6 +15,8 @@ void oracle_destroy(void);
 u64 oracle_sent(const struct tkd_frame *frame);
 /* A client was told that the frame was applied, with these results. */
 void oracle_acknowledged(u64 frame_hash, const void *results, u32 bytes);
+/* A client was told that the frame was not, and sends it no more. */
+void oracle_not_taken(u64 frame_hash);
 /* Is it in the log, as far as the process knows? */
 bool oracle_applied(u64 frame_hash);
 /* A subscriber has seen this event. */
