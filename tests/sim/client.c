@@ -115,6 +115,7 @@ void clients_create(void)
     for (u32 i = 0; i < world->plan.subscribers; i++) client_add(CLIENT_SUBSCRIBER);
     for (u32 i = 0; i < world->plan.others; i++) {
         enum client_kind kind = CLIENT_CASUAL + chance_below(4);
+        if (world->plan.deaf && chance(3, 4)) kind = CLIENT_DEAF;
         if (kind == CLIENT_DEAF && !world->plan.faults[FAULT_DEAF]) kind = CLIENT_CASUAL;
         if (kind == CLIENT_TWIN && !world->plan.faults[FAULT_RESEND]) kind = CLIENT_CASUAL;
         if (kind == CLIENT_GARBAGE && !world->plan.faults[FAULT_GARBAGE]) kind = CLIENT_CASUAL;
@@ -350,6 +351,10 @@ static void work_again(struct client *client)
 static void query(struct client *client)
 {
     u16 op = request_random_query();
+    if (world->plan.deaf && client->kind == CLIENT_DEAF) {
+        control(client, TKD_OP_EVENTS, &(struct tkd_events_from){.from = 1 + chance_below(200)}, NULL);
+        return;
+    }
     request_begin(&clients->request, op, ++client->control_seq);
     if (tkd_op_info(op)->request == TKD_RECORD_empty)
         request_add(&clients->request, &(struct tkd_empty){0}, NULL);
@@ -432,8 +437,7 @@ static void acknowledged(struct client *client, u32 at, const struct tkd_frame *
 
 /* What was acknowledged, again: the same answer, or why it will never come. A twin may have taken the session
  * over, and asks for something else under the same seq. */
-static void answered_again(const struct client *client, const struct done *done,
-                           const struct tkd_frame *frame)
+static void answered_again(const struct client *client, const struct done *done, const struct tkd_frame *frame)
 {
     const struct tkd_frame *asked = (const struct tkd_frame *)(const void *)done->frame;
     bool other = frame->op != asked->op;
@@ -517,12 +521,10 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
             frame->op != TKD_OP_TICKET_UPDATE)
             violation("seq %llu: a full desk refuses what needs no room", (unsigned long long)frame->seq);
         client->gives_up = frame->status == TKD_DESK_FULL;
-        say("client %u: seq %llu: %s", client->number, (unsigned long long)frame->seq,
-            tkd_status_info(frame->status)->name);
+        say("client %u: %llu %s", client->number, (unsigned long long)frame->seq, tkd_status_info(frame->status)->name);
         disconnect(client);
     } else {
-        violation("seq %llu was refused: %s", (unsigned long long)frame->seq,
-                  tkd_status_info(frame->status)->name);
+        violation("seq %llu was refused: %s", (unsigned long long)frame->seq, tkd_status_info(frame->status)->name);
     }
 }
 
@@ -819,8 +821,7 @@ static void receive(struct client *client)
 static void run(struct client *client)
 {
     client->next_ns = U64_NONE;
-    if (world->healed &&
-        client->kind >= CLIENT_CASUAL) { /* they make room for those who have work to finish */
+    if (world->healed && client->kind >= CLIENT_CASUAL) { /* they make room for those who have work to finish */
         if (client->socket != 0) disconnect(client);
         client->next_ns = U64_NONE;
         return;
@@ -891,8 +892,7 @@ void clients_report(void)
     static const char *const kinds[] = {"", "worker", "subscriber", "casual", "deaf", "garbage", "twin"};
     for (u32 i = 0; i < clients->count; i++) {
         const struct client *client = &clients->items[i];
-        fprintf(stderr,
-                "  %-10s %u phase %u socket %u session %llx outstanding %u answered %llu event %llu\n",
+        fprintf(stderr, "  %-10s %u phase %u socket %u session %llx outstanding %u answered %llu event %llu\n",
                 kinds[client->kind], i, client->phase, client->socket, (unsigned long long)client->session,
                 client->outstanding_count, (unsigned long long)client->answered,
                 (unsigned long long)client->event_next - 1);

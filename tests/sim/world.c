@@ -156,6 +156,18 @@ void trace_add(u64 value) { world->trace = hash_u64(world->trace + value + 0x9e3
 
 static u64 some_between(u64 low, u64 high) { return low + chance_below(high - low + 1); }
 
+/* So much is asked for and not read that there is no memory for answers. */
+static void deafen(struct plan *plan)
+{
+    plan->others = (u32)some_between(6, 14);
+    plan->connections_max += 14;
+    plan->faults[FAULT_DEAF] = true;
+    plan->buffer_bytes = 5 << 20;
+    plan->duration_ns = min_u64(plan->duration_ns, 600 * SECOND_NS);
+    plan->think_ns = max_u64(plan->duration_ns / some_between(200, 1500), MS_NS);
+    plan->text_bytes = 36000;
+}
+
 void plan_draw(struct plan *plan)
 {
     *plan = (struct plan){.duration_ns = some_between(60, 4 * 3600) * SECOND_NS};
@@ -200,6 +212,8 @@ void plan_draw(struct plan *plan)
     plan->memory_bytes = 1 + chance_below(chance(1, 2) ? 100 << 10 : 16 << 20);
     plan->ring_bytes = some_between(256, chance(1, 2) ? 320 : 4096) << 10;
     plan->buffer_bytes = some_between(5 << 10, chance(1, 2) ? 5 << 10 : 16 << 10) << 10;
+    plan->deaf = hash_u64(world->seed + 1) % 8 == 0; /* not drawn, so that other seeds stay as they are */
+    if (plan->deaf) deafen(plan);
 }
 
 void world_disturb(u64 until_ns) { world->disturbed_ns = max_u64(world->disturbed_ns, until_ns); }

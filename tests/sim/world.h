@@ -92,6 +92,7 @@ struct plan {
     u32 subscribers;
     u32 others;
     u32 crowd;        /* connections that are silent, slow or stop in the middle of a frame */
+    bool deaf;        /* many ask for much, and read none of it */
     u64 think_ns;     /* between requests of a client, about */
     u64 gap_ns;       /* workers begin requests only at the beginning of each; 0: at any time */
     u32 text_bytes;   /* of a request at most, about */
