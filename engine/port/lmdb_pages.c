@@ -253,6 +253,7 @@ struct walk {
     bool lazy;     /* leaves are left for later */
     bool archived; /* the tree is that of archived tickets */
     bool rooted;   /* the tree is that of the root */
+    u64 txn;       /* the newest one */
     u64 root_txn;  /* that the root says it was written by; 0: there is none */
     u64 path[2 * DEPTH_MAX]; /* pages from the root to where it is: each says what must hold below it */
     u32 path_count;
@@ -333,6 +334,8 @@ static i32 free_pages_take(struct walk *walk, const u8 *list, u64 bytes, u64 by)
 
 static i32 walk_free_node(struct walk *walk, const struct node *node, u64 by)
 {
+    /* LMDB would write the list of the transaction to come in its place, and forget these pages. */
+    if (key_of(node) > walk->txn) return fault_at(walk, by, "free pages of a transaction that was not yet");
     if (!(node->flags & NODE_OVERFLOW)) return free_pages_take(walk, node->data, node->bytes, by);
     if (node->bytes > walk->last_page * sizeof(u64)) return fault_at(walk, by, "no list of free pages");
     u64 list;
@@ -497,6 +500,7 @@ static i32 meta_stamp_check(struct walk *walk, const struct meta *meta)
 static i32 walk_all(struct walk *walk, const struct meta *meta)
 {
     u64 by = meta->txn % 2; /* the page that it is */
+    walk->txn = meta->txn;
     walk->free_list = true;
     i32 result = walk_tree(walk, &meta->free, by, false, walk->pages);
     walk->free_list = false;

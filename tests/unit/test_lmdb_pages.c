@@ -16,12 +16,18 @@
 #include "port/io.h"
 #include "port/store.h"
 
-#define PAGE_BYTES  4096u
-#define META_TXN    144u /* in a meta page: the number of its transaction */
-#define BRANCH      1u   /* a kind of page */
-#define EVENTS      240u
-#define CHUNKS      24u
-#define EVENT_BYTES 32768u
+#define PAGE_BYTES      4096u
+#define PAGE_FLAGS      10u /* in a page */
+#define PAGE_LOWER      12u
+#define PAGE_UPPER      14u
+#define PAGE_HEAD_BYTES 16u
+#define NODE_HEAD_BYTES 8u
+#define META_FREE_ROOT  80u /* in a meta page: the root of the lists of free pages */
+#define META_TXN        144u /* in a meta page: the number of its transaction */
+#define BRANCH          1u   /* a kind of page */
+#define EVENTS          240u
+#define CHUNKS          24u
+#define EVENT_BYTES     32768u
 
 static char directory[4096], path[4096], file[4096];
 static char error[1024];
@@ -292,23 +298,56 @@ Test(lmdb_pages, no_number_of_another_page_is_believed)
     free(sound);
 }
 
-/* Every fourth bit of a branch page's nodes. How many lives were refused. */
-static u32 bits_turn(const u8 *sound, u8 *damaged, u64 bytes, u64 page, const struct sums *sums)
+/* One in so many bits from here to there. How many lives were refused. */
+static u32 bits_turn(const u8 *sound, u64 bytes, u64 from, u64 to, u32 step, const struct sums *sums)
 {
-    u16 upper;
     u32 refused = 0;
-    memcpy(&upper, sound + page * PAGE_BYTES + 14, sizeof upper);
-    for (u32 at = upper; at < PAGE_BYTES; at++) {
-        for (u32 bit = at % 4; bit < 8; bit += 4) {
-            memcpy(damaged, sound, bytes);
-            damaged[page * PAGE_BYTES + at] ^= (u8)(1u << bit);
-            file_spill(file, damaged, bytes);
-            u32 end = live_apart(3, sums);
-            cr_assert_leq(end, LIFE_REFUSED, "page %llu, byte %u, bit %u: %u", (unsigned long long)page, at, bit, end);
-            if (end == LIFE_REFUSED) refused++;
-        }
+    u8 *damaged = malloc(bytes);
+    for (u64 bit = 8 * from; bit < 8 * to; bit += step) {
+        memcpy(damaged, sound, bytes);
+        damaged[bit / 8] ^= (u8)(1u << bit % 8);
+        file_spill(file, damaged, bytes);
+        u32 end = live_apart(3, sums);
+        cr_assert_leq(end, LIFE_REFUSED, "page %llu, bit %llu: %u", (unsigned long long)(from / PAGE_BYTES),
+                      (unsigned long long)(bit % (8 * PAGE_BYTES)), end);
+        if (end == LIFE_REFUSED) refused++;
     }
+    free(damaged);
     return refused;
+}
+
+static u64 u64_at(const u8 *at)
+{
+    u64 value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+static u16 u16_at(const u8 *at)
+{
+    u16 value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+/* Lists of free pages stand under the numbers of transactions: that of one yet to come would be written over. */
+Test(lmdb_pages, no_key_of_a_list_of_free_pages_is_believed)
+{
+    struct sums sums;
+    u64 bytes;
+    u32 refused = 0;
+    expect_store(2, &sums);
+    u8 *sound = file_slurp(file, &bytes);
+    u64 older = u64_at(sound + META_TXN) < u64_at(sound + PAGE_BYTES + META_TXN) ? 0 : 1;
+    u64 root = u64_at(sound + (1 - older) * PAGE_BYTES + META_FREE_ROOT) * PAGE_BYTES;
+    u32 nodes = (u16_at(sound + root + PAGE_LOWER) - PAGE_HEAD_BYTES) / 2;
+    cr_assert_geq(nodes, 2);
+    for (u32 i = 0; i < nodes; i++) {
+        u64 node = root + u16_at(sound + root + PAGE_HEAD_BYTES + 2 * i);
+        refused += bits_turn(sound, bytes, node, node + NODE_HEAD_BYTES + sizeof(u64), 1, &sums);
+    }
+    cr_assert_gt(refused, 64);
+    free(sound);
 }
 
 /* Above the names of the trees stand other names, and above the events their numbers: one that is not right leads
@@ -319,15 +358,12 @@ Test(lmdb_pages, no_branch_page_is_believed)
     u64 bytes;
     u32 seen = 0;
     expect_store(2, &sums);
-    u8 *sound = file_slurp(file, &bytes), *damaged = malloc(bytes);
-    for (u64 page = 2; page < bytes / PAGE_BYTES; page++) {
-        u64 number;
-        memcpy(&number, sound + page * PAGE_BYTES, sizeof number);
-        if (number != page || sound[page * PAGE_BYTES + 10] != BRANCH) continue;
-        seen += bits_turn(sound, damaged, bytes, page, &sums) > 20;
+    u8 *sound = file_slurp(file, &bytes);
+    for (u64 page = 2 * PAGE_BYTES; page < bytes; page += PAGE_BYTES) {
+        if (u64_at(sound + page) != page / PAGE_BYTES || sound[page + PAGE_FLAGS] != BRANCH) continue;
+        seen += bits_turn(sound, bytes, page + u16_at(sound + page + PAGE_UPPER), page + PAGE_BYTES, 3, &sums) > 20;
     }
     cr_assert_geq(seen, 2, "the fixture has branch pages above the trees and above the events");
-    free(damaged);
     free(sound);
 }
 
