@@ -334,8 +334,10 @@ static i32 free_pages_take(struct walk *walk, const u8 *list, u64 bytes, u64 by)
 
 static i32 walk_free_node(struct walk *walk, const struct node *node, u64 by)
 {
-    /* LMDB would write the list of the transaction to come in its place, and forget these pages. */
-    if (key_of(node) > walk->txn) return fault_at(walk, by, "free pages of a transaction that was not yet");
+    /* LMDB would put the list of a transaction to come in its place, and forget these pages; that of none, 0, it
+     * never takes away when it uses the pages. */
+    if (key_of(node) == 0 || key_of(node) > walk->txn)
+        return fault_at(walk, by, "free pages of a transaction that was not");
     if (!(node->flags & NODE_OVERFLOW)) return free_pages_take(walk, node->data, node->bytes, by);
     if (node->bytes > walk->last_page * sizeof(u64)) return fault_at(walk, by, "no list of free pages");
     u64 list;
