@@ -330,6 +330,12 @@ static u16 u16_at(const u8 *at)
     return value;
 }
 
+/* Where the meta page of the newer transaction stands. */
+static u64 meta_newer(const u8 *data)
+{
+    return u64_at(data + META_TXN) < u64_at(data + PAGE_BYTES + META_TXN) ? PAGE_BYTES : 0;
+}
+
 /* Lists of free pages stand under the numbers of transactions: that of one yet to come would be written over. */
 Test(lmdb_pages, no_key_of_a_list_of_free_pages_is_believed)
 {
@@ -338,8 +344,7 @@ Test(lmdb_pages, no_key_of_a_list_of_free_pages_is_believed)
     u32 refused = 0;
     expect_store(2, &sums);
     u8 *sound = file_slurp(file, &bytes);
-    u64 older = u64_at(sound + META_TXN) < u64_at(sound + PAGE_BYTES + META_TXN) ? 0 : 1;
-    u64 root = u64_at(sound + (1 - older) * PAGE_BYTES + META_FREE_ROOT) * PAGE_BYTES;
+    u64 root = u64_at(sound + meta_newer(sound) + META_FREE_ROOT) * PAGE_BYTES;
     u32 nodes = (u16_at(sound + root + PAGE_LOWER) - PAGE_HEAD_BYTES) / 2;
     cr_assert_geq(nodes, 2);
     for (u32 i = 0; i < nodes; i++) {
@@ -371,13 +376,12 @@ Test(lmdb_pages, no_branch_page_is_believed)
 Test(lmdb_pages, an_older_meta_page_is_not_taken_for_the_newer)
 {
     struct sums sums;
-    u64 bytes, txns[2];
+    u64 bytes;
     expect_store(2, &sums);
     u8 *data = file_slurp(file, &bytes);
-    for (u32 i = 0; i < 2; i++) memcpy(&txns[i], data + i * PAGE_BYTES + META_TXN, sizeof txns[i]);
-    u32 older = txns[0] < txns[1] ? 0 : 1;
-    txns[older] += 2;
-    memcpy(data + older * PAGE_BYTES + META_TXN, &txns[older], sizeof txns[older]);
+    u8 *older = data + PAGE_BYTES - meta_newer(data) + META_TXN;
+    u64 txn = u64_at(older) + 2;
+    memcpy(older, &txn, sizeof txn);
     file_spill(file, data, bytes);
     cr_assert_eq(live_apart(3, &sums), LIFE_REFUSED);
     free(data);
