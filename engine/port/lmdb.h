@@ -89,6 +89,9 @@ void lmdb_read_end(struct store *store);
 /* Before LMDB may use the file: is it whole (lmdb_pages.c)? `error` names the page that is not. */
 i32 lmdb_check(const char *directory, char *error, u32 error_bytes);
 
+/* ... and on the disk? The meta page that counts is written again, and synced. Of a file that was checked. */
+i32 lmdb_meta_write_again(const char *directory);
+
 struct lmdb_value {
     u64 key;
     const u8 *data; /* until the next call */

@@ -602,6 +602,38 @@ i32 lmdb_check(const char *directory, char *error, u32 error_bytes)
     return result;
 }
 
+static i32 page_write_again(int fd, u64 offset, u32 page_bytes)
+{
+    u8 *page = malloc(page_bytes);
+    if (page == NULL) return -ENOMEM;
+    i32 result = read_exactly(fd, page, page_bytes, offset);
+    if (result == 0) {
+        ssize_t put = pwrite(fd, page, page_bytes, (off_t)offset);
+        result = put < 0 ? -errno : put != (ssize_t)page_bytes ? -EIO : 0;
+    }
+    if (result == 0 && fdatasync(fd) < 0) result = -errno;
+    free(page);
+    return result;
+}
+
+/* A process that died while it wrote may have left a root that only the page cache holds, and a sync that failed
+ * since may have made the kernel forget that it does. All that a root leads to was synced before its meta page was
+ * written, so that page alone is written again; never both, of which one must survive whatever becomes of a write. */
+i32 lmdb_meta_write_again(const char *directory)
+{
+    char path[FILE_PATH_BYTES];
+    struct meta metas[2];
+    i32 result = file_join(path, directory, "data.mdb");
+    if (result < 0) return result;
+    struct walk walk = {.fd = open(path, O_RDWR | O_CLOEXEC)};
+    if (walk.fd < 0) return -errno;
+    result = metas_read(&walk, metas);
+    u32 newer = result == 0 && metas[1].txn > metas[0].txn;
+    if (result == 0) result = page_write_again(walk.fd, (u64)newer * walk.page_bytes, walk.page_bytes);
+    close(walk.fd);
+    return result;
+}
+
 /* ---- One value ---- */
 
 static i32 value_read(struct store *store, int fd, const struct node *node, u32 page_bytes,

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "port/file.h"
@@ -222,29 +221,6 @@ static bool served(const char *directory)
     return file_join(parent, directory, "..") == 0 && file_lock_held(parent, &pid) == 1;
 }
 
-/* A process that died while it wrote may have left a root that only the page cache holds, and a sync that failed may
- * have made the cache forget that. LMDB has synced all that a root leads to before it writes the meta page: so both of
- * these, written again and synced, make durable what this start sees. */
-static i32 metas_write_again(const char *directory)
-{
-    char path[FILE_PATH_BYTES];
-    bool direct;
-    u64 bytes = 2 * (u64)sysconf(_SC_PAGESIZE);
-    i32 fd, result = file_join(path, directory, "data.mdb");
-    if (result < 0) return result;
-    void *metas = file_buffer(bytes);
-    if (metas == NULL) return -ENOMEM;
-    fd = result = file_open(path, true, false, &direct);
-    if (fd >= 0) {
-        i64 got = file_read_at(fd, metas, bytes, 0);
-        result = got < 0 ? (i32)got : (u64)got < bytes ? -EIO : file_write_at(fd, metas, bytes, 0);
-        if (result == 0) result = file_sync(fd);
-        file_close(fd);
-    }
-    file_buffer_free(metas, bytes);
-    return result;
-}
-
 static i32 open_all(struct store *store, const char *directory, struct io *io, char *error, u32 error_bytes)
 {
     bool write = io != NULL;
@@ -252,7 +228,7 @@ static i32 open_all(struct store *store, const char *directory, struct io *io, c
     if (result >= 0 && write) result = make_new(store, directory);
     /* Pages are written anew under a walk beside a running server: then it would only seem to find damage. */
     if (result >= 0 && (write || !served(directory))) result = lmdb_check(directory, error, error_bytes);
-    if (result >= 0 && write) result = metas_write_again(directory);
+    if (result >= 0 && write) result = lmdb_meta_write_again(directory);
     if (result >= 0) result = env_open(store, directory, write);
     if (result < 0) return result;
     int dead_readers;

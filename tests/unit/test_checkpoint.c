@@ -206,9 +206,14 @@ Test(checkpoint, a_full_disk_is_seen_before_the_store_is_written)
     reopen();
     cr_assert_not(checkpoint_full(house.checkpoint));
     feed_all(10);
-    cr_assert_eq(house_checkpoint(&house, NULL), -ENOSPC);
+    u64 last = 0; /* of what a commit stores that had no room */
+    while (!checkpoint_full(house.checkpoint) && last == 0) {
+        house_turn(&house, true);
+        cr_assert_eq(store_event_last(house.recovery.store, &last), 0);
+    }
     cr_assert(checkpoint_full(house.checkpoint));
-    u64 last, digest = house_digest(&house);
+    cr_assert_eq(house_checkpoint(&house, NULL), -ENOSPC);
+    u64 digest = house_digest(&house);
     cr_assert_eq(store_event_last(house.recovery.store, &last), 0);
     cr_assert_eq(last, 0);
     cr_assert_str_empty(house.failure);
