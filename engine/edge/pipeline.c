@@ -33,10 +33,12 @@ void pipeline_destroy(struct pipeline *pipeline)
 
 /* ---- Applying ---- */
 
-/* The disk cannot take more: refused at once, so that what room is left serves the deadlines. */
-static bool storage_full(const struct pipeline *pipeline)
+/* Why no new command is taken at all, or OK. A full disk refuses at once, so that what room is left serves the
+ * deadlines. What was done before is still answered as done: nobody may hear that it was not. */
+static enum tkd_status closed_for(const struct pipeline *pipeline)
 {
-    return wal_full(pipeline->wal) || checkpoint_full(pipeline->checkpoint);
+    if (pipeline->stopping) return TKD_STOPPING;
+    return wal_full(pipeline->wal) || checkpoint_full(pipeline->checkpoint) ? TKD_STORAGE_FULL : TKD_OK;
 }
 
 /* May a frame of this size be taken now? WAIT or REFUSED if not. */
@@ -159,21 +161,23 @@ enum pipeline_verdict pipeline_command(struct pipeline *pipeline, const struct t
 {
     const void *reply = NULL;
     u64 time_ms = 0;
-    bool full = storage_full(pipeline);
-    if (pipeline->blocked && !full) return PIPELINE_WAIT;
+    enum tkd_status closed = closed_for(pipeline);
+    if (pipeline->blocked && closed == TKD_OK) return PIPELINE_WAIT;
     *results_bytes = 0;
     *status = state_admit(pipeline->state, frame, &reply, results_bytes);
-    if (*status == TKD_WINDOW_FULL && !full && time_moved(pipeline))
+    if (*status == TKD_WINDOW_FULL && closed == TKD_OK && time_moved(pipeline))
         *status = state_admit(pipeline->state, frame, &reply, results_bytes);
     if (*status == TKD_EXISTS) {
+        MARK_IF(closed == TKD_STOPPING, "command of before repeated while stopping");
         memcpy(results, reply, *results_bytes);
         *status = TKD_OK;
         return PIPELINE_REPLAYED;
     }
     if (*status != TKD_OK && *status != TKD_BUSY) return PIPELINE_REFUSED;
-    if (full) {
-        MARK("command refused: no room on the disk");
-        *status = TKD_STORAGE_FULL;
+    if (closed != TKD_OK) {
+        MARK_IF(closed == TKD_STORAGE_FULL, "command refused: no room on the disk");
+        MARK_IF(closed == TKD_STOPPING, "command refused: stopping");
+        *status = closed;
         return PIPELINE_REFUSED;
     }
     u64 op = state_op(pipeline->state);

@@ -43,6 +43,7 @@ struct pipeline {
     struct checkpoint *checkpoint;
     struct conns *conns;
     bool virtual_clock;
+    bool stopping;       /* new commands are refused with STOPPING */
     bool blocked;        /* commands wait in this turn: log, store or held answers are full */
     u64 pulse_work_left; /* in this turn */
     u64 turn_ms;         /* the turn's time */

@@ -222,7 +222,7 @@ static void stop_begin(struct server *server)
     log_info("stopping", LOG_U64("connections", server->conns.count));
     host_notify("STOPPING=1");
     server->phase = SERVER_DRAINING;
-    server->service.stopping = true;
+    server->service.pipeline.stopping = true;
     server->conns.stopping = true;
     server->tick_ns = 0;
     for (u32 i = 0; i < server->listeners_count; i++) net_listener_stop(&server->listeners[i].net);

@@ -287,6 +287,12 @@ static enum service_verdict query(struct service *service, struct conn *conn, co
 
 /* ---- Frames ---- */
 
+/* May it be one that was done before, or lead to one? A stopping server answers those: the pipeline decides. */
+static bool may_repeat(const struct tkd_frame *frame)
+{
+    return frame->op == TKD_OP_ATTACH || tkd_op_info(frame->op)->class == TKD_CLASS_command;
+}
+
 /* What keeps the frame from being served, or OK. */
 static enum tkd_status check(const struct service *service, struct conn *conn, const struct tkd_frame *frame)
 {
@@ -296,8 +302,9 @@ static enum tkd_status check(const struct service *service, struct conn *conn, c
         conn->verified = true;
     }
     if (!conn->greeted && frame->op != TKD_OP_HELLO) return TKD_HELLO_FIRST;
-    MARK_IF(service->stopping && !conn->granted, "request refused: stopping");
-    return service->stopping && !conn->granted ? TKD_STOPPING : TKD_OK;
+    bool stopping = service->pipeline.stopping && !conn->granted && !may_repeat(frame);
+    MARK_IF(stopping, "request refused: stopping");
+    return stopping ? TKD_STOPPING : TKD_OK;
 }
 
 enum service_verdict service_frame(struct service *service, struct conn *conn, const struct tkd_frame *frame)

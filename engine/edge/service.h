@@ -22,7 +22,6 @@ struct service {
     struct store *store;
     u64 store_id;
     u64 shown_seq; /* subscribers in order have been shown events up to here */
-    bool stopping; /* requests are refused with STOPPING */
 };
 
 enum service_verdict {

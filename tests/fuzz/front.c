@@ -189,7 +189,7 @@ static void query(struct conn *conn, const struct tkd_frame *frame)
     answer_end(conn, frame, status, count, bytes, cursor);
 }
 
-static enum tkd_status command_run(const struct tkd_frame *frame, struct tkd_result *results)
+static enum tkd_status command_run(const struct tkd_frame *frame, bool taken, struct tkd_result *results)
 {
     const void *reply;
     u32 reply_bytes, row = session_find(desk.state, frame->session);
@@ -197,17 +197,18 @@ static enum tkd_status command_run(const struct tkd_frame *frame, struct tkd_res
     enum tkd_status status = state_admit(desk.state, frame, &reply, &reply_bytes);
     if (status == TKD_EXISTS) memcpy(results, reply, reply_bytes);
     if (status != TKD_OK) return status == TKD_EXISTS ? TKD_OK : status;
+    if (!taken) return TKD_STOPPING;
     if (frame->time_ms != 0 && frame->time_ms < state_time(desk.state)) return TKD_BAD_TIME;
     status = fuzz_desk_run(&desk, frame, max_u64(frame->time_ms, state_time(desk.state)), results);
     if (status == TKD_OK && row != 0) records_count(frame, done, results);
     return status;
 }
 
-static void command(struct conn *conn, const struct tkd_frame *frame)
+static void command(struct conn *conn, const struct tkd_frame *frame, bool taken)
 {
     static struct tkd_result results[TKD_RECORDS_MAX];
     ASSERT(frame->session == 0 || frame->session == conn->session);
-    enum tkd_status status = command_run(frame, results);
+    enum tkd_status status = command_run(frame, taken, results);
     u32 count = status == TKD_OK ? frame->count : 0, bytes = count * (u32)sizeof *results;
     ASSERT(bytes <= ROWS_BYTES);
     memcpy(answer_begin(conn) + 1, results, bytes);
@@ -239,10 +240,8 @@ static void frame_serve(struct conn *conn, const struct tkd_frame *frame, bool t
     } else if (class == TKD_CLASS_control) {
         ASSERT(frame->op == TKD_OP_HELLO);
         hello(conn, frame);
-    } else if (taken) {
-        command(conn, frame);
     } else {
-        answer_end(conn, frame, TKD_STOPPING, 0, 0, 0);
+        command(conn, frame, taken);
     }
 }
 

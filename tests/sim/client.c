@@ -445,8 +445,6 @@ static void answered_again(const struct client *client, const struct done *done,
     case TKD_OK:
         if (!other && hash64(frame + 1, frame->size - TKD_FRAME_BYTES, 2) == done->results_hash) return;
         break;
-    case TKD_STOPPING:
-        return;
     case TKD_FENCED:
         if (has_twin(client)) return;
         break;
@@ -520,6 +518,8 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
         if (frame->status == TKD_DESK_FULL && frame->op != TKD_OP_TICKET_CREATE &&
             frame->op != TKD_OP_TICKET_UPDATE)
             violation("seq %llu: a full desk refuses what needs no room", (unsigned long long)frame->seq);
+        if (frame->status == TKD_STOPPING && oracle_applied(client->outstanding[at].hash))
+            violation("seq %llu was done, but refused", (unsigned long long)frame->seq);
         client->gives_up = frame->status == TKD_DESK_FULL;
         say("client %u: %llu %s", client->number, (unsigned long long)frame->seq, tkd_status_info(frame->status)->name);
         disconnect(client);
@@ -554,7 +554,7 @@ static void attach_refused(const struct client *client, const struct tkd_frame *
     say("client %u: attach: %s", client->number, tkd_status_info(frame->status)->name);
     if (frame->status == TKD_SESSION_EXPIRED)
         oracle_refused(client->session, 1, frame->status);
-    else if (frame->status != TKD_STOPPING)
+    else
         violation("attaching to session %llx was refused: %s", (unsigned long long)client->session,
                   tkd_status_info(frame->status)->name);
 }

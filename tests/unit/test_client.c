@@ -679,6 +679,28 @@ Test(client, an_overtaken_command_is_not_sent_again)
     peer_end(peer);
 }
 
+static void script_stopping(struct peer *peer)
+{
+    peer_accept(peer);
+    close(peer->fd);
+    peer->fd = accept(peer->listener, NULL, NULL);
+    peer_write(peer, peer_answer(peer_read(peer), TKD_STOPPING));
+    close(peer->fd);
+    peer_accept(peer);
+}
+
+/* Who tries until the server is there again goes on trying. */
+Test(client, a_server_that_is_stopping_is_as_good_as_away)
+{
+    struct peer *peer = peer_start(script_stopping);
+    struct tkd_client *client = connected(peer);
+    cr_assert_eq(tkd_reconnect(client), TKD_E_CONNECT);
+    cr_assert_not_null(strstr(tkd_error(client), "stopping"), "%s", tkd_error(client));
+    cr_assert_eq(tkd_reconnect(client), 0, "%s", tkd_error(client));
+    tkd_close(client);
+    peer_end(peer);
+}
+
 static void script_other_user(struct peer *peer)
 {
     peer_accept(peer);

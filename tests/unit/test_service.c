@@ -31,12 +31,45 @@ Test(service, a_stopping_server_takes_nothing)
 {
     edge_catalog(&edge, conn, 0);
     u64 op = state_op(edge.recovery.state);
-    edge.service.stopping = true;
+    edge.service.pipeline.stopping = true;
     wire_begin(&frame, TKD_OP_TICKET_CREATE, 7);
     wire_add_create(&frame, "");
     expect(TKD_STOPPING);
     wire_empty_frame(&frame, TKD_OP_SUMMARY, 8);
     expect(TKD_STOPPING);
+    cr_assert_eq(state_op(edge.recovery.state), op);
+}
+
+static void create_in_session(u64 session, u64 seq, enum tkd_status status)
+{
+    wire_begin(&frame, TKD_OP_TICKET_CREATE, seq);
+    frame.head.session = session;
+    wire_add_create(&frame, "");
+    expect(status);
+}
+
+/* Or its client would hear that nothing was done, and do it once more another way. */
+Test(service, a_stopping_server_says_what_it_has_done_before)
+{
+    struct tkd_register head = {0};
+    edge_catalog(&edge, conn, 0);
+    wire_begin(&frame, TKD_OP_REGISTER, 1);
+    wire_add(&frame, &head, sizeof head, NULL, 0);
+    expect(TKD_OK);
+    u64 session = wire_results(edge_answer(conn))->id;
+    conn_attach(conn, session);
+    create_in_session(session, 1, TKD_OK);
+    u64 op = state_op(edge.recovery.state);
+    conn = edge_connect(&edge);
+    edge.service.pipeline.stopping = true;
+    struct tkd_session_id id = {.session = session};
+    wire_begin(&frame, TKD_OP_ATTACH, 1);
+    wire_add(&frame, &id, sizeof id, NULL, 0);
+    expect(TKD_OK);
+    create_in_session(session, 1, TKD_OK);
+    cr_assert_eq(wire_results(edge_answer(conn))->id, 1);
+    create_in_session(session, 2, TKD_STOPPING);
+    create_in_session(session, 3, TKD_SEQUENCE_GAP);
     cr_assert_eq(state_op(edge.recovery.state), op);
 }
 
@@ -66,7 +99,7 @@ Test(service, a_checkpoint_is_answered_when_it_is_done)
     }
     cr_assert(list_linked(&conn->turn), "it goes on");
     list_remove(&conn->turn);
-    edge.service.stopping = true;
+    edge.service.pipeline.stopping = true;
     expect(TKD_OK);
     cr_assert_not(conn->granted);
     cr_assert_geq(checkpoint_root(edge.checkpoint)->op, 1);

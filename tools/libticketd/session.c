@@ -65,7 +65,9 @@ int session_hello(struct tkd_client *client)
     int error = session_exchange(client, TKD_OP_HELLO, TKD_RECORD_hello, &hello, &name, &answer);
     if (error) {
         socket_close(client);
-        return error;
+        /* Too many connections, or stopping: as if it were away. */
+        bool later = error == TKD_E_REFUSED && tkd_status_info(answer.status)->class == TKD_STATUS_retry;
+        return later ? TKD_E_CONNECT : error;
     }
     tkd_read(TKD_RECORD_hello_reply, answer.rows, &client->hello);
     return 0;
