@@ -445,6 +445,13 @@ static void name_check(u32 inode)
     const struct name *name = name_find(&disk->durable, path);
     if (name == NULL || name->inode != inode)
         violation("a durable write to %s, whose name is not durable", path);
+    /* Nor may a segment come back that was removed behind it: what is written now does not lead to it. */
+    for (u32 i = 0; i < disk->durable.count; i++) {
+        const char *other = disk->durable.items[i].path;
+        if (strlen(other) == strlen(path) && strncmp(other, path, strlen("/data/log/")) == 0 &&
+            strcmp(other, path) > 0 && name_find(&disk->names, other) == NULL)
+            violation("a durable write to %s, but %s, which was removed, may come back", path, other);
+    }
 }
 
 static void write_arrived(struct inode *inode, const struct disk_write *write)

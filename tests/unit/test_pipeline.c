@@ -289,6 +289,53 @@ Test(pipeline_virtual, a_storm_before_a_command_makes_it_wait)
     cr_assert_eq(count_events(from, TKD_EVENT_CARD, 90000), 8000);
 }
 
+/* The ring of events only fills: the log is written, the store is not. */
+static void note_much(void)
+{
+    static char text[16384];
+    struct tkd_ticket_update head = {.kind = TKD_VERB_NOTE, .ticket = 1, .text_bytes = sizeof text};
+    memset(text, 'x', sizeof text);
+    wire_begin(&frame, TKD_OP_TICKET_UPDATE, 1);
+    for (u32 i = 0; i < 4; i++) wire_add(&frame, &head, sizeof head, text, sizeof text);
+    cr_assert_eq(edge_frame(&edge, conn, &frame), SERVICE_ANSWERED);
+    cr_assert_eq(wire_results(edge_answer(conn))[3].status, TKD_OK);
+    while (wal_durable_op(pipeline->wal) < wal_last_op(pipeline->wal)) {
+        pipeline_submit(pipeline);
+        io_run(edge.io, true);
+    }
+}
+
+/* A thousand deadlines, and so many notes, or until there is no room for `wanted`; returns how many. */
+static u32 fill_ring(const union wire_frame *wanted, u32 notes)
+{
+    const void *reply;
+    u32 bytes, count = 0;
+    open_with(true);
+    edge_turn(&edge, 0);
+    edge_catalog(&edge, conn, 1000);
+    edge_create(&edge, conn, 1000, 5000);
+    while (count < notes && state_admit(pipeline->state, &wanted->head, &reply, &bytes) == TKD_OK) {
+        note_much();
+        count++;
+    }
+    return count;
+}
+
+Test(pipeline_virtual, a_command_waits_when_the_deadlines_before_it_took_its_room)
+{
+    static union wire_frame wanted;
+    wire_begin(&wanted, TKD_OP_TICKET_CREATE, 1);
+    for (u32 i = 0; i < 6000; i++) wire_add_create(&wanted, "");
+    wanted.head.time_ms = 90000;
+    u32 notes = fill_ring(&wanted, UINT32_MAX);
+    edge_close(&edge);
+    cr_assert_eq(fill_ring(&wanted, notes - 1), notes - 1);
+    u64 from = event_last() + 1;
+    cr_assert_eq(edge_frame(&edge, conn, &wanted), SERVICE_WAIT);
+    cr_assert_eq(count_events(from, TKD_EVENT_CARD, 90000), 1000);
+    cr_assert_eq(count_events(from, TKD_EVENT_CREATED, 90000), 0);
+}
+
 Test(pipeline_virtual, a_repeated_request_is_answered_whatever_its_time)
 {
     open_with(true);
