@@ -1,11 +1,16 @@
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "durable/recovery.h"
 #include "edge/server.h"
 #include "support/directory.h"
+#include "support/wire.h"
+
+#define PEERS 14
 
 /* A server without its process. */
 static struct server server;
@@ -49,7 +54,7 @@ static i32 create(const char *const *listen, u32 count)
 {
     struct server_config config = {.listen = listen,
                                    .listen_count = count,
-                                   .connections_max = 4,
+                                   .connections_max = PEERS,
                                    .buffer_bytes = CONNS_BUFFER_BYTES_MIN,
                                    .version = "test",
                                    .durability = "sync"};
@@ -90,4 +95,70 @@ Test(server, a_wrong_address_is_explained)
     static const char *const listen[] = {"127.0.0.1:0", "8.8.8.8:53"};
     cr_assert_eq(create(listen, 2), -EPERM);
     cr_assert_not_null(strstr(error, "loopback"));
+}
+
+/* ---- Peers that ask for much and do not read ---- */
+
+static int peers[PEERS];
+
+static void peer_hello(int fd)
+{
+    static union wire_frame frame;
+    struct tkd_hello head = {.version_min = 1, .version_max = 1};
+    wire_begin(&frame, TKD_OP_HELLO, 1);
+    wire_add(&frame, &head, sizeof(head), NULL, 0);
+    cr_assert_eq(wire_call(fd, &frame)->status, TKD_OK);
+}
+
+/* A ticket whose history is about as long as an answer can be. */
+static void long_history(int fd)
+{
+    static union wire_frame frame;
+    static char text[16000];
+    struct tkd_ticket_update head = {.kind = TKD_VERB_NOTE, .ticket = 1, .text_bytes = sizeof text};
+    memset(text, 'x', sizeof text);
+    wire_catalog(fd);
+    wire_create(fd, 0, 1, "");
+    wire_begin(&frame, TKD_OP_TICKET_UPDATE, 1);
+    for (u32 i = 0; i < 60; i++) wire_add(&frame, &head, sizeof head, text, sizeof text);
+    cr_assert_eq(wire_call(fd, &frame)->status, TKD_OK);
+}
+
+static void *ask_much(void *unused)
+{
+    static union wire_frame frame;
+    struct tkd_events_from head = {.from = 1};
+    for (u32 i = 0; i < PEERS; i++) peer_hello(peers[i]);
+    long_history(peers[0]);
+    for (u32 i = 1; i < PEERS; i++) {
+        wire_begin(&frame, TKD_OP_EVENTS, i);
+        wire_add(&frame, &head, sizeof head, NULL, 0);
+        wire_send(peers[i], &frame);
+        wire_ping(peers[0]); /* by then it has been looked at */
+    }
+    for (u32 i = 1; i < PEERS; i++) {
+        const struct tkd_frame *answer = wire_receive(peers[i]);
+        cr_assert(answer->status == TKD_OK && answer->seq == i && answer->size > 900000);
+    }
+    kill(getpid(), SIGTERM);
+    return unused;
+}
+
+/* More than memory holds, so some wait with nothing of their own to be sent: they go on when others have read. */
+Test(server, who_got_no_memory_for_an_answer_gets_it_when_others_have_read)
+{
+    pthread_t thread;
+    cr_assert_eq(create(NULL, 0), 0, "%s", error);
+    cr_assert_lt(2 * server.conns.out_quota.max_bytes, (PEERS - 2) * (u64)TKD_FRAME_BYTES_MAX);
+    for (u32 i = 0; i < PEERS; i++) {
+        int ends[2];
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        cr_assert_not_null(conn_open(&server.conns, ends[0]));
+        peers[i] = ends[1];
+    }
+    cr_assert_eq(pthread_create(&thread, NULL, ask_much, NULL), 0);
+    cr_assert(server_run(&server));
+    pthread_join(thread, NULL);
+    for (u32 i = 0; i < PEERS; i++) close(peers[i]);
+    server_destroy(&server);
 }
