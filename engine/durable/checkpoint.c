@@ -194,6 +194,7 @@ static void fail(struct checkpoint *checkpoint, const char *step, i32 result)
     checkpoint->config.failed(checkpoint->config.owner, what);
     MARK("store failed");
     while (checkpoint->requests != NULL) request_finish(checkpoint, checkpoint->requests, result);
+    checkpoint->backup = NULL; /* its copy may still be under way, for nobody */
 }
 
 static void submit(struct checkpoint *checkpoint, struct store_job *job)
@@ -440,7 +441,7 @@ static void backup_finish(struct checkpoint *checkpoint, i32 result)
     checkpoint->backup = NULL;
     file_close(checkpoint->backups_fd);
     checkpoint->backups_fd = -1;
-    request_finish(checkpoint, request, result);
+    if (request != NULL) request_finish(checkpoint, request, result);
 }
 
 static void naming_done(struct io_op *op, i32 result) { backup_finish(op->owner, result); }
@@ -449,6 +450,7 @@ static void copy_done(struct store_job *job, i32 result)
 {
     struct checkpoint *checkpoint = job->owner;
     checkpoint->jobs--;
+    if (checkpoint->failed) return;
     char partial[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
     /* An empty log: the copy is a whole data directory. */
     if (result == 0) result = backup_path(checkpoint, path, ".", ".partial/log");
