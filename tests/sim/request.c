@@ -53,6 +53,9 @@ u16 request_random_query(void)
 
 static u64 small(u64 count) { return chance(1, 40) ? chance_below(count + 4) : 1 + chance_below(count); }
 
+/* Seldom with a bit that few numbers have. */
+static u64 or_beyond(u64 number) { return chance(1, 100) ? number | 1ull << (31 + chance_below(33)) : number; }
+
 static u64 some_ticket(u64 tickets)
 {
     u64 back = chance_below(chance(4, 5) ? 40 : tickets + 2);
@@ -73,8 +76,8 @@ static u64 some_number(const char *name, u64 tickets)
     for (u32 i = 0; i < ARRAY_COUNT(seldom); i++) {
         if (strcmp(name, seldom[i]) == 0) return chance(1, 20) ? chance_below(4) : 0;
     }
-    if (strcmp(name, "ticket") == 0) return chance(1, 12) ? 0 : some_ticket(tickets);
-    if (strcmp(name, "customer") == 0) return chance(4, 5) ? 0 : chance_below(30);
+    if (strcmp(name, "ticket") == 0) return chance(1, 12) ? 0 : or_beyond(some_ticket(tickets));
+    if (strcmp(name, "customer") == 0) return chance(4, 5) ? 0 : or_beyond(chance_below(30));
     if (strcmp(name, "archive_after_ms") == 0) return chance(1, 4) ? 0 : chance_below(4 * HOUR_MS);
     if (strcmp(name, "cursor") == 0) return chance(9, 10) ? 0 : chance_below(1000);
     if (strcmp(name, "sum") == 0) return chance(1, 2);
@@ -108,6 +111,14 @@ static void number_put(u8 *head, const struct tkd_field *field, u64 value)
 
 /* ---- Texts ---- */
 
+/* One of a few, now and then about as long as a tag may be. */
+static u32 some_tag(char *to, u32 too_long)
+{
+    u32 number = (u32)chance_below(10);
+    if (!chance(1, 12)) return (u32)sprintf(to, "text %u", number);
+    return (u32)sprintf(to, "%0*u", (int)(TAG_BYTES_MAX - 1 + chance_below(2 + too_long)), number);
+}
+
 static u32 some_text(char *to, const struct tkd_field *field, u32 text_bytes)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz 0123456789";
@@ -123,12 +134,10 @@ static u32 some_text(char *to, const struct tkd_field *field, u32 text_bytes)
     if (strcmp(field->name, "address") == 0)
         return chance(1, 40) ? 0 : (u32)sprintf(to, "c%u", (u32)chance_below(30));
     if (strcmp(field->name, "key") == 0)
-        return chance(2, 3) ? 0 : (u32)sprintf(to, "k%u", (u32)chance_below(400));
-    if (strcmp(field->name, "receiver") == 0) return chance(1, 2) ? 0 : (u32)sprintf(to, "desk");
-    if (strcmp(field->name, "tag") == 0)
-        return chance(2, 3) ? 0 : (u32)sprintf(to, "text %u", (u32)chance_below(10));
-    if (strcmp(field->name, "text") == 0 && chance(1, 2))
-        return (u32)sprintf(to, "text %u", (u32)chance_below(10));
+        return chance(2, 3) ? 0 : (u32)sprintf(to, "k%u" + chance(1, 4), (u32)chance_below(400));
+    if (strcmp(field->name, "receiver") == 0) return chance(1, 2) ? 0 : (u32)sprintf(to, chance(1, 4) ? "deskk" : "desk");
+    if (strcmp(field->name, "tag") == 0) return chance(2, 3) ? 0 : some_tag(to, 0);
+    if (strcmp(field->name, "text") == 0 && chance(1, 2)) return some_tag(to, 1);
     bytes = (u32)chance_below(chance(1, 5) ? most + 1 : most / 8 + 1);
     for (u32 i = 0; i < bytes; i++) to[i] = letters[chance_below(sizeof letters - 1)];
     return bytes;

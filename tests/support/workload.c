@@ -3,55 +3,63 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define QUEUES 6u
-#define AGENTS 8u
 #define SKILLS 4u
-#define CHANNELS 2u
-#define TIERS 2u
-#define CATEGORIES 5u
-#define POLICIES 3u
 #define FRAME_COPY_BYTES (64u << 10)
 
 static u64 below(struct workload *workload, u64 count) { return prng_below(&workload->prng, count); }
 static bool chance(struct workload *workload, u32 percent) { return prng_chance(&workload->prng, percent, 100); }
 
-/* 1..count, and seldom something else. */
-static u32 some_id(struct workload *workload, u32 count)
+/* ---- Ids ---- */
+
+static const struct {
+    u32 count;
+    u32 id_max;
+} kinds[TKD_KIND_END] = {
+    [TKD_KIND_DESK] = {1, 1},
+    [TKD_KIND_SKILL] = {SKILLS, SKILLS_MAX},
+    [TKD_KIND_CHANNEL] = {2, CHANNELS_MAX},
+    [TKD_KIND_TIER] = {2, TIERS_MAX},
+    [TKD_KIND_CATEGORY] = {5, CATEGORIES_MAX},
+    [TKD_KIND_QUEUE] = {6, QUEUES_MAX},
+    [TKD_KIND_AGENT] = {8, AGENTS_MAX},
+    [TKD_KIND_POLICY] = {3, POLICIES_MAX},
+};
+
+/* Skills stand at the edges of the words of a mask; on a wide desk so do the last two of the other kinds. */
+static u16 id_of(const struct workload *workload, u32 kind, u32 number)
 {
-    return chance(workload, 3) ? (u32)below(workload, count + 3) : 1 + (u32)below(workload, count);
+    static const u16 skills[SKILLS + 1] = {0, 1, 63, 64, SKILLS_MAX};
+    u32 count = kinds[kind].count, last = min_u32(workload->id_last, kinds[kind].id_max);
+    if (number > count) return (u16)number;
+    if (kind == TKD_KIND_SKILL) return skills[number];
+    return (u16)(number + 2 > count && last > count ? last - (count - number) : number);
+}
+
+/* One that there is, and seldom something else. */
+static u16 some(struct workload *workload, u32 kind)
+{
+    u32 count = kinds[kind].count;
+    u32 number = chance(workload, 3) ? (u32)below(workload, count + 3) : 1 + (u32)below(workload, count);
+    return id_of(workload, kind, number);
 }
 
 /* ---- The catalog ---- */
-
-/* Skills stand at the edges of the words of a mask. */
-static u32 skill_id(u32 number)
-{
-    static const u16 ids[SKILLS + 1] = {0, 1, 63, 64, SKILLS_MAX};
-    return number <= SKILLS ? ids[number] : number;
-}
 
 struct ids {
     u16 ids[8];
     u32 count;
 };
 
-static struct ids some_ids(struct workload *workload, u32 count, u32 most)
+static struct ids some_ids(struct workload *workload, u32 kind, u32 most)
 {
-    struct ids some = {.count = (u32)below(workload, most + 1)};
-    for (u32 i = 0; i < some.count; i++) some.ids[i] = (u16)some_id(workload, count);
-    return some;
+    struct ids ids = {.count = (u32)below(workload, most + 1)};
+    for (u32 i = 0; i < ids.count; i++) ids.ids[i] = some(workload, kind);
+    return ids;
 }
 
-static struct ids some_skills(struct workload *workload, u32 most)
+static void queue_entry(struct workload *workload, u32 number, struct tkd_catalog_entry *entry)
 {
-    struct ids some = some_ids(workload, SKILLS, most);
-    for (u32 i = 0; i < some.count; i++) some.ids[i] = (u16)skill_id(some.ids[i]);
-    return some;
-}
-
-static void queue_entry(struct workload *workload, struct tkd_catalog_entry *entry)
-{
-    entry->parent = entry->id > 4 || chance(workload, 5) ? 1 + (u32)below(workload, 3) : 0;
+    entry->parent = number > 4 || chance(workload, 5) ? 1 + (u32)below(workload, 3) : 0;
     entry->strategy = (u8)(1 + below(workload, 3));
     if (chance(workload, 60)) entry->step_ms = 1 + below(workload, 2 * HOUR_MS);
     if (chance(workload, 30)) entry->yellow_ms = below(workload, HOUR_MS);
@@ -72,32 +80,28 @@ static void policy_entry(struct workload *workload, struct tkd_catalog_entry *en
     if (chance(workload, 20)) entry->yellow_ms = below(workload, 2 * HOUR_MS);
 }
 
-static void add_entry(struct workload *workload, u32 kind, u32 id, bool wild)
+/* `number` 0: some. */
+static void add_entry(struct workload *workload, u32 kind, u32 number, bool wild)
 {
-    static const u32 counts[TKD_KIND_END] = {[TKD_KIND_DESK] = 1,         [TKD_KIND_SKILL] = SKILLS,
-                                             [TKD_KIND_CHANNEL] = CHANNELS, [TKD_KIND_TIER] = TIERS,
-                                             [TKD_KIND_CATEGORY] = CATEGORIES, [TKD_KIND_QUEUE] = QUEUES,
-                                             [TKD_KIND_AGENT] = AGENTS,     [TKD_KIND_POLICY] = POLICIES};
-    if (id == 0) id = 1 + (u32)below(workload, counts[kind]);
-    struct tkd_catalog_entry entry = {.kind = (u16)kind, .id = id};
+    if (number == 0) number = 1 + (u32)below(workload, kinds[kind].count);
+    struct tkd_catalog_entry entry = {.kind = (u16)kind, .id = id_of(workload, kind, number)};
     struct ids lists[5] = {{.count = 0}};
-    if (kind == TKD_KIND_SKILL) entry.id = skill_id(id);
-    if (kind == TKD_KIND_QUEUE) queue_entry(workload, &entry);
-    if (kind == TKD_KIND_CATEGORY && id > 2) entry.parent = id / 2;
+    if (kind == TKD_KIND_QUEUE) queue_entry(workload, number, &entry);
+    if (kind == TKD_KIND_CATEGORY && number > 2) entry.parent = number / 2;
     if (kind == TKD_KIND_POLICY) policy_entry(workload, &entry);
     if (kind == TKD_KIND_DESK && chance(workload, 80)) entry.archive_after_ms = 1 + below(workload, 20 * HOUR_MS);
     if (kind == TKD_KIND_AGENT) {
         entry.capacity = (u32)below(workload, 5);
         entry.all_queues = chance(workload, 50);
-        lists[0] = some_skills(workload, 4);
-        lists[1] = some_ids(workload, QUEUES, 4);
+        lists[0] = some_ids(workload, TKD_KIND_SKILL, 4);
+        lists[1] = some_ids(workload, TKD_KIND_QUEUE, 4);
     }
     if ((kind == TKD_KIND_QUEUE || kind == TKD_KIND_CATEGORY) && chance(workload, 40))
-        lists[0] = some_skills(workload, 2);
+        lists[0] = some_ids(workload, TKD_KIND_SKILL, 2);
     if (kind == TKD_KIND_POLICY && chance(workload, 50)) {
-        lists[2] = some_ids(workload, CATEGORIES, 2);
-        lists[3] = some_ids(workload, CHANNELS, 1);
-        lists[4] = some_ids(workload, TIERS, 1);
+        lists[2] = some_ids(workload, TKD_KIND_CATEGORY, 2);
+        lists[3] = some_ids(workload, TKD_KIND_CHANNEL, 1);
+        lists[4] = some_ids(workload, TKD_KIND_TIER, 1);
     }
     if (wild) {
         entry.retired = kind != TKD_KIND_DESK && chance(workload, 15);
@@ -107,8 +111,8 @@ static void add_entry(struct workload *workload, u32 kind, u32 id, bool wild)
         if (chance(workload, 5)) entry.expected_version = (u32)below(workload, 200);
     }
     char name[32];
-    int bytes = snprintf(name, sizeof name, "%s %u", tkd_name(TKD_ENUM_KIND, kind),
-                         wild && chance(workload, 5) ? (u32)below(workload, 9) : id);
+    int bytes = snprintf(name, sizeof name, number == 1 ? "%s" : "%s %u", tkd_name(TKD_ENUM_KIND, kind),
+                         wild && chance(workload, 5) ? (u32)below(workload, 9) : number);
     const void *texts[6] = {name, lists[0].ids, lists[1].ids, lists[2].ids, lists[3].ids, lists[4].ids};
     u32 lengths[6] = {(u32)bytes};
     for (u32 i = 0; i < 5; i++) lengths[i + 1] = lists[i].count * 2;
@@ -117,14 +121,13 @@ static void add_entry(struct workload *workload, u32 kind, u32 id, bool wild)
 
 static void set_up(struct workload *workload)
 {
-    static const u32 kinds[] = {TKD_KIND_SKILL, TKD_KIND_CHANNEL, TKD_KIND_TIER,  TKD_KIND_CATEGORY,
+    static const u32 order[] = {TKD_KIND_SKILL, TKD_KIND_CHANNEL, TKD_KIND_TIER,  TKD_KIND_CATEGORY,
                                 TKD_KIND_QUEUE, TKD_KIND_AGENT,   TKD_KIND_POLICY, TKD_KIND_DESK};
-    static const u32 counts[] = {SKILLS, CHANNELS, TIERS, CATEGORIES, QUEUES, AGENTS, POLICIES, 1};
-    for (u32 i = 0; i < ARRAY_COUNT(kinds); i++)
-        for (u32 id = 1; id <= counts[i]; id++) {
+    for (u32 i = 0; i < ARRAY_COUNT(order); i++)
+        for (u32 number = 1; number <= kinds[order[i]].count; number++) {
             do {
                 rig_begin(workload->rig, TKD_OP_CATALOG_APPLY);
-                add_entry(workload, kinds[i], id, false);
+                add_entry(workload, order[i], number, false);
                 ASSERT(rig_run(workload->rig) == TKD_OK);
             } while (workload->rig->results[0].status != TKD_OK);
         }
@@ -132,27 +135,40 @@ static void set_up(struct workload *workload)
 
 /* ---- Records ---- */
 
+/* Seldom with a bit that few numbers have. */
+static u64 or_beyond(struct workload *workload, u64 number)
+{
+    return chance(workload, 1) ? number | 1ull << (31 + below(workload, 33)) : number;
+}
+
+/* The receiver, four or five letters, and the key: where one ends and the other begins can be seen by nothing else. */
+static void some_key(struct workload *workload, char key[16], u32 *receiver_bytes, u32 *key_bytes)
+{
+    bool longer = chance(workload, 25);
+    *receiver_bytes = longer ? 5 : 4;
+    *key_bytes = (u32)snprintf(key, 16, longer ? "%u" : "k%u", (u32)below(workload, 1000));
+}
+
 static void add_create(struct workload *workload)
 {
-    struct tkd_ticket_create request = {.channel = (u16)some_id(workload, CHANNELS),
-                                        .queue = (u16)some_id(workload, QUEUES),
-                                        .category = (u16)(chance(workload, 50) ? some_id(workload, CATEGORIES) : 0),
+    struct tkd_ticket_create request = {.channel = some(workload, TKD_KIND_CHANNEL),
+                                        .queue = some(workload, TKD_KIND_QUEUE),
+                                        .category = (u16)(chance(workload, 50) ? some(workload, TKD_KIND_CATEGORY) : 0),
                                         .priority = (u8)below(workload, chance(workload, 3) ? 8 : 5),
                                         .state = (u8)below(workload, chance(workload, 3) ? 5 : 3),
                                         .no_routing = chance(workload, 15)};
-    if (chance(workload, 10)) request.agent = some_id(workload, AGENTS);
-    if (chance(workload, 10)) request.customer = below(workload, 20);
+    if (chance(workload, 10)) request.agent = some(workload, TKD_KIND_AGENT);
+    if (chance(workload, 10)) request.customer = or_beyond(workload, below(workload, 20));
     char address[16], key[16];
     u32 lengths[6] = {0};
     lengths[0] = (u32)snprintf(address, sizeof address, "c%u", (u32)below(workload, 30));
     if (chance(workload, 2)) lengths[0] = 0;
-    if (chance(workload, 30)) lengths[2] = (u32)snprintf(key, sizeof key, "k%u", (u32)below(workload, 1000));
-    lengths[1] = lengths[2] != 0 ? 4 : 0;
+    if (chance(workload, 30)) some_key(workload, key, &lengths[1], &lengths[2]);
     lengths[3] = (u32)below(workload, 12);
     lengths[4] = (u32)below(workload, 12);
-    struct ids skills = some_skills(workload, chance(workload, 20) ? 2 : 0);
+    struct ids skills = some_ids(workload, TKD_KIND_SKILL, chance(workload, 20) ? 2 : 0);
     lengths[5] = skills.count * 2;
-    const void *texts[6] = {address, chance(workload, 50) ? "desk" : "shop", key, "subject line",
+    const void *texts[6] = {address, chance(workload, 50) ? "deskk" : "shopk", key, "subject line",
                             "body of text", skills.ids};
     rig_add_bytes(workload->rig, TKD_RECORD_ticket_create, &request, texts, lengths);
 }
@@ -163,38 +179,40 @@ static void add_update(struct workload *workload)
     struct tkd_ticket_update request = {.kind = (u16)(1 + below(workload, TKD_VERB_END - 1))};
     /* Mostly one of the newest. */
     u64 back = below(workload, chance(workload, 80) ? 60 : tickets + 2);
-    request.ticket = tickets > back ? tickets - back : below(workload, tickets + 2);
+    request.ticket = or_beyond(workload, tickets > back ? tickets - back : below(workload, tickets + 2));
     if (chance(workload, 30)) request.kind = TKD_VERB_RESOLVE + (u16)below(workload, 2);
     request.priority = (u8)(chance(workload, 3) ? 9 : 1 + below(workload, 4));
-    request.queue = (u16)some_id(workload, QUEUES);
-    request.category = (u16)(chance(workload, 20) ? 0 : some_id(workload, CATEGORIES));
-    request.channel = (u16)(chance(workload, 60) ? 0 : some_id(workload, CHANNELS));
-    if (request.kind != TKD_VERB_TRANSFER || chance(workload, 30)) request.agent = some_id(workload, AGENTS);
-    if (chance(workload, 20)) request.actor = some_id(workload, AGENTS);
+    request.queue = some(workload, TKD_KIND_QUEUE);
+    request.category = (u16)(chance(workload, 20) ? 0 : some(workload, TKD_KIND_CATEGORY));
+    request.channel = (u16)(chance(workload, 60) ? 0 : some(workload, TKD_KIND_CHANNEL));
+    if (request.kind != TKD_VERB_TRANSFER || chance(workload, 30)) request.agent = some(workload, TKD_KIND_AGENT);
+    if (chance(workload, 20)) request.actor = some(workload, TKD_KIND_AGENT);
     if (chance(workload, 10)) request.version = 1 + (u32)below(workload, 4);
-    char key[16], text[24];
+    char key[16], text[TAG_BYTES_MAX + 2];
     u32 lengths[3] = {0};
     if (chance(workload, 10)) {
         request.ticket = 0;
-        request.channel = (u16)some_id(workload, CHANNELS);
-        lengths[0] = 4;
-        lengths[1] = (u32)snprintf(key, sizeof key, "k%u", (u32)below(workload, 1000));
+        request.channel = some(workload, TKD_KIND_CHANNEL);
+        some_key(workload, key, &lengths[0], &lengths[1]);
     }
     if (chance(workload, 90)) lengths[2] = (u32)snprintf(text, sizeof text, "text %u", (u32)below(workload, 10));
-    const void *texts[3] = {"desk", key, text};
+    if (chance(workload, 3)) /* as long as a tag may be, or longer */
+        lengths[2] = (u32)snprintf(text, sizeof text, "%0*u", (int)(TAG_BYTES_MAX + below(workload, 2)),
+                                   (u32)below(workload, 3));
+    const void *texts[3] = {"deskk", key, text};
     rig_add_bytes(workload->rig, TKD_RECORD_ticket_update, &request, texts, lengths);
 }
 
 static void add_presence(struct workload *workload)
 {
-    struct tkd_agent_presence request = {.agent = some_id(workload, AGENTS),
+    struct tkd_agent_presence request = {.agent = some(workload, TKD_KIND_AGENT),
                                          .presence = chance(workload, 2) ? 7 : 1 + (u32)chance(workload, 65)};
     rig_add(workload->rig, TKD_RECORD_agent_presence, &request, NULL);
 }
 
 static void add_customer(struct workload *workload)
 {
-    struct tkd_customer_update request = {.customer = below(workload, 30), .tier = (u32)below(workload, TIERS + 2)};
+    struct tkd_customer_update request = {.customer = or_beyond(workload, below(workload, 30)), .tier = chance(workload, 20) ? 0 : some(workload, TKD_KIND_TIER)};
     rig_add(workload->rig, TKD_RECORD_customer_update, &request,
             (const char *const[]){chance(workload, 30) ? "a name" : NULL});
 }
@@ -363,6 +381,7 @@ struct workload *workload_create(u64 seed)
     workload->prng = prng_seeded(seed);
     workload->rig = rig_create_small();
     workload->rig->seed = seed;
+    workload->id_last = (const u32[]){0, 64, 0, 128, 0, 256, 0, 65}[seed % 8];
     rig_beside(workload->rig);
     for (u32 i = 0; i < WORKLOAD_SESSIONS; i++) {
         workload->clients[i].last = malloc(FRAME_COPY_BYTES);
