@@ -135,7 +135,8 @@ static u32 some_text(char *to, const struct tkd_field *field, u32 text_bytes)
         return chance(1, 40) ? 0 : (u32)sprintf(to, "c%u", (u32)chance_below(30));
     if (strcmp(field->name, "key") == 0)
         return chance(2, 3) ? 0 : (u32)sprintf(to, "k%u" + chance(1, 4), (u32)chance_below(400));
-    if (strcmp(field->name, "receiver") == 0) return chance(1, 2) ? 0 : (u32)sprintf(to, chance(1, 4) ? "deskk" : "desk");
+    if (strcmp(field->name, "receiver") == 0)
+        return chance(1, 2) ? 0 : (u32)sprintf(to, chance(1, 4) ? "deskk" : "desk");
     if (strcmp(field->name, "tag") == 0) return chance(2, 3) ? 0 : some_tag(to, 0);
     if (strcmp(field->name, "text") == 0 && chance(1, 2)) return some_tag(to, 1);
     bytes = (u32)chance_below(chance(1, 5) ? most + 1 : most / 8 + 1);

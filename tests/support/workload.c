@@ -212,7 +212,10 @@ static void add_presence(struct workload *workload)
 
 static void add_customer(struct workload *workload)
 {
-    struct tkd_customer_update request = {.customer = or_beyond(workload, below(workload, 30)), .tier = chance(workload, 20) ? 0 : some(workload, TKD_KIND_TIER)};
+    struct tkd_customer_update request = {
+        .customer = or_beyond(workload, below(workload, 30)),
+        .tier = chance(workload, 20) ? 0 : some(workload, TKD_KIND_TIER),
+    };
     rig_add(workload->rig, TKD_RECORD_customer_update, &request,
             (const char *const[]){chance(workload, 30) ? "a name" : NULL});
 }
