@@ -92,6 +92,9 @@ static void run(u64 seed)
     for (u32 step = 1; step <= STEPS; step++) {
         workload_step(workload);
         if (step % COMPARE_EVERY == 0) rig_compare(workload->rig);
+        /* Also in the middle of a sweep over the tickets. */
+        bool sweeps = desk_row(workload->rig->state)->sweep_row != 0;
+        if (step % COMPARE_EVERY == 0 || (sweeps && step % 4 == 0)) rig_reload(workload->rig);
     }
     workload_destroy(workload);
 }

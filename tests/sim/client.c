@@ -36,13 +36,14 @@ struct outstanding {
     u64 seq;
     u64 hash;
     u64 time_ms;
+    bool changed; /* something else was asked under this seq before, of which copies may still come */
     u32 bytes;
     u8 *frame;
 };
 
 struct done {
     u64 seq;
-    u64 hash;
+    bool changed;
     u64 results_hash;
     u32 bytes;
     u8 *frame;
@@ -57,6 +58,7 @@ struct client {
     u64 work_ns; /* when it has something new to ask */
     u64 session;
     u64 next_seq;
+    u64 changed_below; /* lower ones were given up, and are for other requests */
     u64 control_seq;
     u32 window;
     struct outstanding outstanding[WINDOW];
@@ -251,6 +253,7 @@ static void go_back(struct client *client, u64 next_seq)
 {
     client->lost = false;
     outstanding_drop(client, 0);
+    client->changed_below = max_u64(client->changed_below, client->next_seq);
     client->next_seq = min_u64(client->next_seq, next_seq);
     for (u32 i = 0; i < RECENT; i++) {
         if (client->recent[i].seq < next_seq) continue;
@@ -288,6 +291,7 @@ static void attached(struct client *client, u64 next_seq)
         client->gives_up = false;
         client->hopeless_seq = 0;
         outstanding_drop(client, known);
+        client->changed_below = max_u64(client->changed_below, client->next_seq);
         client->next_seq = next_seq;
     }
     for (u32 i = 0; i < client->outstanding_count; i++)
@@ -310,15 +314,6 @@ static void request_records(struct client *client, u16 op)
     }
 }
 
-/* Under the virtual clock frames carry their own time, which must not go back; under the other one none. */
-static u64 some_time(void)
-{
-    if (!world->plan.virtual_clock) return chance(1, 100) ? clock_wall_ms() : 0;
-    if (world->healed) return clock_wall_ms() + DAY_MS;
-    if (chance(1, 4)) return 0;
-    return clock_wall_ms() - (chance(1, 20) ? chance_below(HOUR_MS) : 0);
-}
-
 static void work_new(struct client *client)
 {
     u16 op = request_random_command();
@@ -329,12 +324,13 @@ static void work_new(struct client *client)
     frame->ack_below = client->outstanding_count > 0 ? client->outstanding[0].seq : client->next_seq;
     if (chance(1, 5) && !has_twin(client)) frame->ack_below = 0; /* it might never fit the window */
     if (chance(1, 20)) frame->flags = TKD_FLAG_STOP;
-    frame->time_ms = some_time();
+    frame->time_ms = request_time();
     request_records(client, op);
     const struct tkd_frame *sealed = request_seal(&clients->request);
     struct outstanding *next = &client->outstanding[client->outstanding_count++];
     *next =
         (struct outstanding){.seq = client->next_seq++, .time_ms = sealed->time_ms, .bytes = sealed->size};
+    next->changed = next->seq < client->changed_below;
     next->hash = oracle_sent(sealed);
     next->frame = world_alloc(sealed->size);
     memcpy(next->frame, sealed, sealed->size);
@@ -429,7 +425,7 @@ static void acknowledged(struct client *client, u32 at, const struct tkd_frame *
     struct done *done = &client->recent[client->recent_next++ % RECENT];
     world_free(done->frame);
     *done = (struct done){.seq = taken.seq,
-                          .hash = taken.hash,
+                          .changed = taken.changed,
                           .results_hash = hash64(results, bytes, 2),
                           .bytes = taken.bytes,
                           .frame = taken.frame};
@@ -449,7 +445,7 @@ static void answered_again(const struct client *client, const struct done *done,
         if (has_twin(client)) return;
         break;
     case TKD_SEQUENCE_REUSED:
-        if (!other) break;
+        if (!other && !done->changed) break;
         oracle_refused(frame->session, frame->seq, frame->status);
         return;
     case TKD_SESSION_EXPIRED:
@@ -472,7 +468,7 @@ static void answered_known(const struct client *client, const struct tkd_frame *
 
 static void session_lost(struct client *client)
 {
-    client->session = client->hopeless_seq = 0;
+    client->session = client->hopeless_seq = client->changed_below = 0;
     outstanding_drop(client, 0);
     for (u32 i = 0; i < RECENT; i++) {
         world_free(client->recent[i].frame);
@@ -718,7 +714,7 @@ static void casual(struct client *client)
     u16 op = request_random_command();
     if (chance(1, 20)) op = (u16)(TKD_OP_REGISTER + chance_below(2));
     request_begin(&clients->request, op, ++client->control_seq);
-    request_frame(&clients->request)->time_ms = some_time();
+    request_frame(&clients->request)->time_ms = request_time();
     request_records(client, op);
     client->casual_seq = client->control_seq;
     client->casual_hash = oracle_sent(request_seal(&clients->request));

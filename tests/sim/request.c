@@ -49,6 +49,14 @@ u16 request_random_query(void)
     return op;
 }
 
+u64 request_time(void)
+{
+    if (!world->plan.virtual_clock) return chance(1, 100) ? clock_wall_ms() : 0;
+    if (world->healed) return clock_wall_ms() + DAY_MS;
+    if (chance(1, 4)) return 0;
+    return clock_wall_ms() - (chance(1, 20) ? chance_below(HOUR_MS) : 0);
+}
+
 /* ---- Numbers ---- */
 
 static u64 small(u64 count) { return chance(1, 40) ? chance_below(count + 4) : 1 + chance_below(count); }

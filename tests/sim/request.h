@@ -26,5 +26,7 @@ void request_add_catalog(struct request *request, u32 step);
 const struct tkd_frame *request_seal(struct request *request);
 u16 request_random_command(void);
 u16 request_random_query(void);
+/* Under the virtual clock frames carry their own time, which must not go back; under the other one none. */
+u64 request_time(void);
 
 #endif

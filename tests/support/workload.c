@@ -57,11 +57,18 @@ static struct ids some_ids(struct workload *workload, u32 kind, u32 most)
     return ids;
 }
 
+/* On an even desk many deadlines fall on the same instant. */
+static u64 some_ms(struct workload *workload, u64 most_ms)
+{
+    u64 ms = 1 + below(workload, most_ms);
+    return workload->even ? round_up(ms, HOUR_MS / 2) : ms;
+}
+
 static void queue_entry(struct workload *workload, u32 number, struct tkd_catalog_entry *entry)
 {
     entry->parent = number > 4 || chance(workload, 5) ? 1 + (u32)below(workload, 3) : 0;
     entry->strategy = (u8)(1 + below(workload, 3));
-    if (chance(workload, 60)) entry->step_ms = 1 + below(workload, 2 * HOUR_MS);
+    if (chance(workload, 60)) entry->step_ms = some_ms(workload, 2 * HOUR_MS);
     if (chance(workload, 30)) entry->yellow_ms = below(workload, HOUR_MS);
     if (chance(workload, 30)) entry->yellow_percent = (u32)below(workload, 101);
     if (chance(workload, 30)) entry->states_step = below(workload, 32) << 1;
@@ -71,7 +78,7 @@ static void policy_entry(struct workload *workload, struct tkd_catalog_entry *en
 {
     u64 *ms = &entry->first_reply_urgent_ms;
     for (u32 i = 0; i < 8; i++)
-        if (chance(workload, 80)) ms[i] = 1 + below(workload, 3 * HOUR_MS);
+        if (chance(workload, 80)) ms[i] = some_ms(workload, 3 * HOUR_MS);
     entry->order = (u32)below(workload, 3);
     entry->states_first_reply = (u16)(chance(workload, 70) ? 0x1e : below(workload, 128) << 1);
     entry->states_resolution = (u16)(chance(workload, 70) ? 0x06 : below(workload, 128) << 1);
@@ -111,7 +118,7 @@ static void add_entry(struct workload *workload, u32 kind, u32 number, bool wild
         if (chance(workload, 5)) entry.expected_version = (u32)below(workload, 200);
     }
     char name[32];
-    int bytes = snprintf(name, sizeof name, number == 1 ? "%s" : "%s %u", tkd_name(TKD_ENUM_KIND, kind),
+    int bytes = snprintf(name, sizeof name, number == kinds[kind].count ? "%s" : "%s %u", tkd_name(TKD_ENUM_KIND, kind),
                          wild && chance(workload, 5) ? (u32)below(workload, 9) : number);
     const void *texts[6] = {name, lists[0].ids, lists[1].ids, lists[2].ids, lists[3].ids, lists[4].ids};
     u32 lengths[6] = {(u32)bytes};
@@ -181,6 +188,10 @@ static void add_update(struct workload *workload)
     u64 back = below(workload, chance(workload, 80) ? 60 : tickets + 2);
     request.ticket = or_beyond(workload, tickets > back ? tickets - back : below(workload, tickets + 2));
     if (chance(workload, 30)) request.kind = TKD_VERB_RESOLVE + (u16)below(workload, 2);
+    if (chance(workload, 5)) { /* now and then one of the newest has as many as may be */
+        request.kind = TKD_VERB_TAG;
+        request.ticket = tickets - below(workload, min_u64(tickets, 3) + 1);
+    }
     request.priority = (u8)(chance(workload, 3) ? 9 : 1 + below(workload, 4));
     request.queue = some(workload, TKD_KIND_QUEUE);
     request.category = (u16)(chance(workload, 20) ? 0 : some(workload, TKD_KIND_CATEGORY));
@@ -385,6 +396,7 @@ struct workload *workload_create(u64 seed)
     workload->rig = rig_create_small();
     workload->rig->seed = seed;
     workload->id_last = (const u32[]){0, 64, 0, 128, 0, 256, 0, 65}[seed % 8];
+    workload->even = seed % 3 == 0;
     rig_beside(workload->rig);
     for (u32 i = 0; i < WORKLOAD_SESSIONS; i++) {
         workload->clients[i].last = malloc(FRAME_COPY_BYTES);

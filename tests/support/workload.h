@@ -20,6 +20,7 @@ struct client {
 struct workload {
     struct rig *rig;
     struct prng prng;
+    bool even;   /* durations are half hours */
     u32 id_last; /* of a wide desk, 0 = ids without gaps */
     struct client clients[WORKLOAD_SESSIONS];
 };

@@ -178,6 +178,20 @@ Test(catalog, retired_is_not_used_any_more)
     rig_destroy(rig);
 }
 
+/* What is retired may refer to what is not there (any more); a restart does not ask for more. */
+Test(catalog, a_retired_policy_refers_to_anything)
+{
+    struct rig *rig = desk();
+    struct tkd_catalog_entry policy = {.id = 9, .kind = TKD_KIND_POLICY, .retired = 1};
+    rig_begin(rig, TKD_OP_CATALOG_APPLY);
+    rig_add_bytes(rig, TKD_RECORD_catalog_entry, &policy,
+                  (const void *const[]){"old", 0, 0, (u16[]){4000}, (u16[]){200}, (u16[]){60}},
+                  (u32[]){3, 0, 0, 2, 2, 2});
+    cr_assert_eq(apply(rig), TKD_OK);
+    rig_reload(rig);
+    rig_destroy(rig);
+}
+
 static void rich_desk(struct rig *rig)
 {
     struct tkd_catalog_entry desk_entry = {.id = 1, .kind = TKD_KIND_DESK, .archive_after_ms = 77};

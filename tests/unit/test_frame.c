@@ -234,6 +234,28 @@ Test(frame, utf8)
     for (u32 i = 0; i < ARRAY_COUNT(bad); i++) cr_assert_eq(subject_is(bad[i]), TKD_BAD_RECORD, "bad %u", i);
 }
 
+/* The first two bytes decide which third there may be; whatever stands behind them, or nothing. */
+static bool three_bytes(u32 a, u32 b, u32 c)
+{
+    bool tail = (b & 0xc0) == 0x80 && (c & 0xc0) == 0x80;
+    return tail && a >= 0xe0 && a <= 0xef && (a != 0xe0 || b >= 0xa0) && (a != 0xed || b < 0xa0);
+}
+
+Test(frame, utf8_of_three_bytes)
+{
+    static const u8 thirds[] = {0x7f, 0x80, 0xbf, 0xc0};
+    for (u32 a = 0xdf; a < 0xf1; a++)
+        for (u32 b = 0x40; b < 0x100; b++)
+            for (u32 i = 0; i < ARRAY_COUNT(thirds); i++) {
+                char text[16] = {(char)a, (char)b, (char)thirds[i]};
+                bool two = a == 0xdf && (b & 0xc0) == 0x80 && thirds[i] < 0x80;
+                enum tkd_status wanted = two || three_bytes(a, b, thirds[i]) ? TKD_OK : TKD_BAD_RECORD;
+                cr_assert_eq(subject_is(text), wanted, "%x %x %x", a, b, thirds[i]);
+                strcat(text, "12345678");
+                if (a < 0xf0) cr_assert_eq(subject_is(text), wanted, "%x %x %x and more", a, b, thirds[i]);
+            }
+}
+
 /* A sequence must not run on from one text into the next. */
 Test(frame, utf8_ends_with_its_text)
 {

@@ -189,6 +189,33 @@ Test(route, no_routing_leaves_it_to_the_caller)
     rig_destroy(rig);
 }
 
+Test(route, no_routing_does_not_reopen_to_who_was_retired)
+{
+    struct rig *rig = desk();
+    struct tkd_ticket_create request = {.channel = 1, .queue = 1, .no_routing = 1};
+    struct tkd_catalog_entry agent = {.id = 3, .capacity = 2, .all_queues = 1};
+    u64 id = rig_create_with(rig, &request, "a", NULL).id;
+    for (agent.retired = 0; agent.retired < 2; agent.retired++) {
+        rig_verb(rig, id, TKD_VERB_ASSIGN, 3, NULL);
+        rig_verb(rig, id, TKD_VERB_RESOLVE, 0, NULL);
+        rig_entry(rig, TKD_KIND_AGENT, &agent, "Cleo", NULL, NULL);
+        cr_assert_eq(rig_verb(rig, id, TKD_VERB_REOPEN, 0, NULL).status, TKD_OK);
+        cr_assert_eq(rig_holder(rig, id), agent.retired ? 0 : 3);
+    }
+    rig_destroy(rig);
+}
+
+/* What an event has room for. */
+Test(route, a_wait_of_many_weeks_does_not_wrap)
+{
+    struct rig *rig = desk();
+    rig_create_ticket(rig, 1, 0);
+    rig_advance(rig, rig->now_ms + (u64)50 * 24 * 3600 * 1000);
+    online(rig, 1);
+    cr_assert_eq(rig_last_event(rig, TKD_EVENT_ROUTED)->e, UINT32_MAX);
+    rig_destroy(rig);
+}
+
 Test(route, presence_is_checked_and_reported)
 {
     struct rig *rig = desk();

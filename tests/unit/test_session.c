@@ -62,6 +62,24 @@ Test(session, a_repeat_after_a_restart_gets_the_first_answer)
     rig_destroy(rig);
 }
 
+Test(session, the_largest_answer_is_kept_over_a_restart)
+{
+    struct rig *rig = rig_create();
+    rig_small_desk(rig);
+    u64 session = session_new(rig, 0, NULL).id;
+    for (u32 round = 0; round < 2; round++) {
+        struct tkd_agent_presence request = {.agent = 1, .presence = TKD_PRESENCE_ONLINE};
+        rig_begin(rig, TKD_OP_AGENT_PRESENCE);
+        rig_frame(rig)->session = session;
+        rig_frame(rig)->seq = 1;
+        for (u32 i = 0; i < TKD_RECORDS_MAX; i++) rig_add(rig, TKD_RECORD_agent_presence, &request, NULL);
+        cr_assert_eq(rig_run(rig), round == 0 ? TKD_OK : TKD_EXISTS);
+        if (round == 0) rig_reload(rig);
+    }
+    cr_assert_eq(rig->results[TKD_RECORDS_MAX - 1].status, TKD_UNCHANGED);
+    rig_destroy(rig);
+}
+
 Test(session, another_request_under_a_used_number)
 {
     struct rig *rig = desk();

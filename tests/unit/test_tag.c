@@ -55,6 +55,21 @@ Test(tag, removed_from_any_place_of_the_list)
     rig_destroy(rig);
 }
 
+Test(tag, a_full_ticket_knows_its_own)
+{
+    struct rig *rig = desk();
+    u64 id = rig_create_ticket(rig, 3, 0);
+    char name[16];
+    for (u32 i = 0; i < TICKET_TAGS_MAX; i++) {
+        snprintf(name, sizeof name, "t%u", i);
+        cr_assert_eq(tag(rig, id, name), TKD_OK);
+    }
+    cr_assert_eq(tag(rig, id, "one more"), TKD_TOO_MANY_TAGS);
+    cr_assert_eq(tag(rig, id, "t0"), TKD_UNCHANGED);
+    cr_assert_eq(tag(rig, id, name), TKD_UNCHANGED);
+    rig_destroy(rig);
+}
+
 Test(tag, lengths_and_control_characters)
 {
     struct rig *rig = desk();

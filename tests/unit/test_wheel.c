@@ -52,6 +52,21 @@ Test(wheel, the_same_millisecond_fires_by_rank)
     for (u32 i = 0; i < ARRAY_COUNT(wanted); i++) cr_assert_eq(wheel_pop(&wheel), wanted[i]);
 }
 
+/* After a batch of closes thousands are archived in one millisecond. */
+Test(wheel, a_crowd_fires_by_rank)
+{
+    enum { CROWD = 70000 };
+    static u64 rank = CROWD;
+    struct wheel crowd;
+    struct wheel_node *crowd_nodes = calloc(1, wheel_bytes(CROWD));
+    wheel_init(&crowd, crowd_nodes, rank_of, &rank);
+    for (u32 i = 0; i < CROWD; i++) wheel_set(&crowd, i * 7919 % CROWD, 123456);
+    cr_assert_eq(wheel_advance(&crowd, 200000), 123456);
+    for (u32 i = 0; i < CROWD; i++) cr_assert_eq(wheel_pop(&crowd), CROWD - 1 - i);
+    cr_assert_eq(wheel_advance(&crowd, 200000), U64_NONE);
+    free(crowd_nodes);
+}
+
 Test(wheel, is_asked_never_too_late)
 {
     for (u64 deadline_ms = 1; deadline_ms < (u64)1 << 46; deadline_ms = deadline_ms * 3 + 1) {
