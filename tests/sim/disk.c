@@ -437,21 +437,35 @@ static void write_unlink(struct disk_write *write)
     world_free(write);
 }
 
-/* What is durable in the log is found again: so is the name of its segment. */
+/* What is durable is found again: so are all names on the way to it. */
 static void name_check(u32 inode)
 {
     const char *path = path_of(inode);
-    if (strncmp(path, "/data/log/", strlen("/data/log/")) != 0) return;
     const struct name *name = name_find(&disk->durable, path);
-    if (name == NULL || name->inode != inode)
-        violation("a durable write to %s, whose name is not durable", path);
-    /* Nor may a segment come back that was removed behind it: what is written now does not lead to it. */
+    if (name == NULL || name->inode != inode) violation("%s is durable, but its name is not", path);
+    for (const char *end = path + 1; (end = strchr(end, '/')) != NULL; end++) {
+        char directory[PATH_BYTES];
+        snprintf(directory, sizeof directory, "%.*s", (int)(end - path), path);
+        if (name_find(&disk->durable, directory) == NULL)
+            violation("%s is durable, but the name of %s is not", path, directory);
+    }
+}
+
+/* Nor may a segment come back that was removed behind this one: what is written now does not lead to it. */
+static void removed_check(u32 inode)
+{
+    const char *path = path_of(inode);
     for (u32 i = 0; i < disk->durable.count; i++) {
         const char *other = disk->durable.items[i].path;
         if (strlen(other) == strlen(path) && strncmp(other, path, strlen("/data/log/")) == 0 &&
             strcmp(other, path) > 0 && name_find(&disk->names, other) == NULL)
-            violation("a durable write to %s, but %s, which was removed, may come back", path, other);
+            violation("%s is durable, but %s, which was removed, may come back", path, other);
     }
+}
+
+static bool below(u32 inode, const char *directory)
+{
+    return strncmp(path_of(inode), directory, strlen(directory)) == 0;
 }
 
 static void write_arrived(struct inode *inode, const struct disk_write *write)
@@ -461,7 +475,10 @@ static void write_arrived(struct inode *inode, const struct disk_write *write)
     sectors_dirty(inode, write->offset, write->bytes, write->data);
     if (inode->memory_fd != 0) store_writes_note(inode, write->offset, write->bytes, write->data, before);
     if (write->durable) {
-        name_check(write->inode);
+        if (below(write->inode, "/data/log/")) {
+            name_check(write->inode);
+            removed_check(write->inode);
+        }
         sectors_clean(inode, write->offset, write->bytes);
         damage_log_written(inode, write->offset, write->bytes, true);
         damage_write(inode, write->offset, write->bytes, write->data, before);
@@ -500,10 +517,12 @@ static i32 inode_sync(struct inode *inode, u32 number)
         if (inode->direct) memcpy(inode->cache, inode->durable, inode->bytes_max);
         return error;
     }
-    if (inode->directory)
+    if (inode->directory) {
         directory_sync(path_of(number));
-    else
-        sectors_settle(inode);
+        return 0;
+    }
+    if (below(number, "/data/store/data.mdb")) name_check(number);
+    sectors_settle(inode);
     return 0;
 }
 
@@ -546,6 +565,16 @@ i32 file_lock_held(const char *directory, u64 *pid)
     return disk->locked;
 }
 
+/* Then its parent is synced; the data directory itself was there before. */
+static void directory_make(const char *path)
+{
+    journal_add(JOURNAL_CREATE, path, "", inode_make(true));
+    if (strchr(path + 1, '/') != NULL) step();
+    char parent[PATH_BYTES];
+    snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(path, '/') - path), path);
+    directory_sync(parent);
+}
+
 i32 file_make_directory(const char *path)
 {
     char part[PATH_BYTES];
@@ -557,9 +586,7 @@ i32 file_make_directory(const char *path)
         snprintf(part, sizeof part, "%.*s", (int)(at - path), path);
         result = 0;
         if (name_find(&disk->names, part) == NULL) {
-            u32 inode = inode_make(true);
-            name_put(&disk->names, part, inode);
-            name_put(&disk->durable, part, inode);
+            directory_make(part);
             result = 1;
         }
         if (*at == 0) return result;

@@ -11,6 +11,7 @@
 #define TWICE_EVERY 53u /* deaths: of one of so many each step on the way back is tried as well */
 #define SHARE       64u /* of the points without "all" */
 #define FIRST_CALLS 60u /* of the first start: none of them is left out */
+#define FIRST_STEPS 40u /* of the first start of all */
 
 struct workload {
     const char *name;
@@ -195,7 +196,7 @@ static void every_step(struct run *run, u32 workload, u64 steps)
         for (u32 death = 0; death < DEATHS_COUNT; death++) {
             struct choice choice = {
                 .kind = POINT_STEP, .workload = workload, .number = number, .variant = death};
-            if (!in_share(run)) continue;
+            if (!in_share(run) && (workload > 0 || number > FIRST_STEPS)) continue;
             try(run, &choice);
             u64 to_serve = choice_passed()->steps_to_serve;
             if ((number * DEATHS_COUNT + death) % TWICE_EVERY == 0) die_twice(run, choice, to_serve);

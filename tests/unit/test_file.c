@@ -151,6 +151,17 @@ Test(file, paths_that_are_too_long_are_refused)
     cr_assert_eq(file_make_directory(name), -ENAMETOOLONG);
 }
 
+/* A path of which nothing can be said is no absent one, and a directory that cannot be synced is told. */
+Test(file, what_fails_is_neither_absent_nor_durable)
+{
+    char loop[4096];
+    cr_assert_eq(file_join(loop, directory, "loop"), 0);
+    cr_assert_eq(symlink("loop", loop), 0);
+    cr_assert_neq(file_exists(loop), 0);
+    cr_assert_eq(file_sync_directory(directory), 0);
+    cr_assert_eq(file_sync_directory("/proc"), -EINVAL);
+}
+
 Test(file, chance_is_never_zero_and_never_the_same)
 {
     u64 a = file_random(), b = file_random();

@@ -79,6 +79,29 @@ Test(net, a_dead_socket_file_is_replaced_a_live_one_and_other_files_are_not)
     directory_remove(directory);
 }
 
+/* Who has no time to accept is alive, too. */
+Test(net, the_socket_of_a_busy_one_is_left_to_it)
+{
+    char directory[4096];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct net_listener listener;
+    directory_make(directory);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/s", directory);
+    int busy = socket(AF_UNIX, SOCK_STREAM, 0), fds[16], count = 0;
+    cr_assert_eq(bind(busy, (struct sockaddr *)&address, sizeof(address)), 0);
+    cr_assert_eq(listen(busy, 0), 0);
+    do {
+        cr_assert_lt(count, 16);
+        fds[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    } while (connect(fds[count++], (struct sockaddr *)&address, sizeof(address)) == 0);
+    cr_assert_eq(errno, EAGAIN);
+    cr_assert_eq(net_listen_unix(&listener, address.sun_path, error, sizeof(error)), -EADDRINUSE);
+    cr_assert_eq(access(address.sun_path, F_OK), 0);
+    while (count > 0) close(fds[--count]);
+    close(busy);
+    directory_remove(directory);
+}
+
 Test(net, a_socket_path_has_its_limit)
 {
     char path[300];

@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "durable/reserve.h"
 #include "port/file.h"
@@ -87,9 +88,17 @@ Test(reserve, a_recycled_segment_is_renamed)
     file_close(segment.fd);
 }
 
+static int descriptor_free(void)
+{
+    int fd = dup(0);
+    close(fd);
+    return fd;
+}
+
 Test(reserve, a_full_disk_is_tried_again)
 {
     struct rlimit limit, before;
+    int fd = descriptor_free();
     cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
     limit = before;
     limit.rlim_cur = 4096;
@@ -100,6 +109,7 @@ Test(reserve, a_full_disk_is_tried_again)
     char path[4096];
     cr_assert_eq(file_join(path, directory, "segment.preparing"), 0);
     cr_assert_eq(file_exists(path), 0); /* what was taken was given back */
+    cr_assert_eq(descriptor_free(), fd);
     while (changes == 0) io_run(io, true);
     reserve_begin(&reserve, 3, 1 << 20, NULL);
     wait_ready();
