@@ -311,6 +311,30 @@ Test(conn, a_silent_one_that_holds_memory_goes_when_others_need_it)
     close(peers[1]);
 }
 
+/* To read a little is to get nothing done: what is wanted back is the memory of the whole. */
+Test(conn, one_that_drips_goes_when_others_need_its_memory)
+{
+    int peer;
+    static u8 drop[131072];
+    struct conn *conn = connect_pair(&peer);
+    memset(outbox_reserve(&conn->out, &conns.out_quota, OUTBOX_AREA_BYTES), 0, OUTBOX_AREA_BYTES);
+    conn_release(conn, outbox_commit(&conn->out, &conns.out_quota, OUTBOX_AREA_BYTES));
+    for (u64 passed_ms = 0; conn->phase == CONN_OPEN; passed_ms += 1000) {
+        cr_assert_leq(passed_ms, CONN_SILENT_MS);
+        conns_send(&conns);
+        io_run(io, false);
+        cr_assert_not(outbox_empty(&conn->out));
+        cr_assert_gt(recv(peer, drop, sizeof drop, 0), 0);
+        io_run(io, false);
+        conns.now_ms += 1000;
+        cr_assert_not(quota_has(&conns.out_quota, conns.out_quota.max_bytes));
+        conns_tick(&conns);
+    }
+    while (conns.count > 0) io_run(io, true);
+    cr_assert_eq(conns.out_quota.used_bytes, 0);
+    close(peer);
+}
+
 Test(conn, a_parked_one_keeps_its_slot_until_the_wish_is_done)
 {
     int peer;
