@@ -63,3 +63,34 @@ void directory_copy(const char *from, const char *to)
     }
     closedir(directory);
 }
+
+void broken_file_make(struct broken_file *broken, const char *path_end)
+{
+    char link[64], path[4096];
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    broken->count = 0;
+    for (int fd = 3; fd < 256; fd++) {
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        ssize_t bytes = readlink(link, path, sizeof(path) - 1);
+        path[bytes > 0 ? bytes : 0] = 0;
+        size_t length = strlen(path), end = strlen(path_end);
+        if (length < end || strcmp(path + length - end, path_end) != 0) continue;
+        ASSERT(broken->count < 8);
+        broken->fds[broken->count] = fd;
+        broken->kept[broken->count++] = fcntl(fd, F_DUPFD_CLOEXEC, 256);
+        ASSERT(dup2(nothing, fd) == fd);
+    }
+    close(nothing);
+    ASSERT(broken->count > 0);
+}
+
+void broken_file_mend(struct broken_file *broken)
+{
+    for (unsigned i = 0; i < broken->count; i++) ASSERT(dup2(broken->kept[i], broken->fds[i]) == broken->fds[i]);
+    broken_file_forget(broken);
+}
+
+void broken_file_forget(struct broken_file *broken)
+{
+    while (broken->count > 0) close(broken->kept[--broken->count]);
+}

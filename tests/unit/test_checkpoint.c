@@ -1,9 +1,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/prng.h"
 #include "port/file.h"
@@ -298,20 +296,6 @@ Test(checkpoint, backups_under_load_can_be_started)
     feed_all(10);
 }
 
-/* From now on no write to the store's file succeeds. */
-static void store_break(void)
-{
-    char link[64], path[4096];
-    int broken = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    for (int fd = 3; fd < 64; fd++) {
-        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-        ssize_t bytes = readlink(link, path, sizeof path - 1);
-        path[bytes > 0 ? bytes : 0] = 0;
-        if (strstr(path, "/store/data.mdb") != NULL) cr_assert_eq(dup2(broken, fd), fd);
-    }
-    close(broken);
-}
-
 /* The store fails while a copy gets its name, or just before or behind that: who asked for it is told once. */
 Test(checkpoint, a_store_that_fails_takes_the_backup_with_it)
 {
@@ -320,6 +304,7 @@ Test(checkpoint, a_store_that_fails_takes_the_backup_with_it)
     for (u32 i = 0; i < 8; i++) {
         i32 result = 1;
         struct checkpoint_request request = {.done = on_backup, .owner = &result};
+        struct broken_file broken;
         char path[4096];
         house_kill(&house);
         reopen();
@@ -330,11 +315,12 @@ Test(checkpoint, a_store_that_fails_takes_the_backup_with_it)
         while (checkpoint_root(house.checkpoint)->op < request.op) house_turn(&house, false);
         house_feed(&house, rig, 200); /* to be stored behind the copy */
         while (file_exists(path) != 1) house_turn(&house, false);
-        store_break();
+        broken_file_make(&broken, "/store/data.mdb");
         house_feed(&house, rig, 100);
         while (house.failure[0] == 0) house_turn(&house, false);
         house.failure[0] = 0;
         house_kill(&house);
+        broken_file_forget(&broken);
         cr_assert_neq(result, 1);
         cr_assert_eq(house_open(&house), 0, "%s", house.error);
     }

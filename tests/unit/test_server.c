@@ -50,6 +50,16 @@ static void teardown(void)
 
 TestSuite(server, .init = setup, .fini = teardown);
 
+/* Nothing to be lost: the log has it, and whoever looks at the exit code is told. */
+static void without_room(void)
+{
+    struct checkpoint_config config = {
+        .backups = directory, .failed = failed, .owner = &server, .disk_room_bytes = 1ull << 62};
+    checkpoint_destroy(checkpoint);
+    checkpoint =
+        checkpoint_create(recovery.state, recovery.wal, recovery.store, io, &recovery.root, &config);
+}
+
 static i32 create(const char *const *listen, u32 count)
 {
     struct server_config config = {.listen = listen,
@@ -124,6 +134,14 @@ static void long_history(int fd)
     cr_assert_eq(wire_call(fd, &frame)->status, TKD_OK);
 }
 
+static void *ask_little(void *unused)
+{
+    peer_hello(peers[0]);
+    wire_catalog(peers[0]);
+    kill(getpid(), SIGTERM);
+    return unused;
+}
+
 static void *ask_much(void *unused)
 {
     static union wire_frame frame;
@@ -144,21 +162,35 @@ static void *ask_much(void *unused)
     return unused;
 }
 
-/* More than memory holds, so some wait with nothing of their own to be sent: they go on when others have read. */
-Test(server, who_got_no_memory_for_an_answer_gets_it_when_others_have_read)
+static bool serve_peers(void *(*peer)(void *))
 {
     pthread_t thread;
-    cr_assert_eq(create(NULL, 0), 0, "%s", error);
-    cr_assert_lt(2 * server.conns.out_quota.max_bytes, (PEERS - 2) * (u64)TKD_FRAME_BYTES_MAX);
     for (u32 i = 0; i < PEERS; i++) {
         int ends[2];
         cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
         cr_assert_not_null(conn_open(&server.conns, ends[0]));
         peers[i] = ends[1];
     }
-    cr_assert_eq(pthread_create(&thread, NULL, ask_much, NULL), 0);
-    cr_assert(server_run(&server));
+    cr_assert_eq(pthread_create(&thread, NULL, peer, NULL), 0);
+    bool served = server_run(&server);
     pthread_join(thread, NULL);
     for (u32 i = 0; i < PEERS; i++) close(peers[i]);
     server_destroy(&server);
+    return served;
+}
+
+/* More than memory holds, so some wait with nothing of their own to be sent: they go on when others have read. */
+Test(server, who_got_no_memory_for_an_answer_gets_it_when_others_have_read)
+{
+    cr_assert_eq(create(NULL, 0), 0, "%s", error);
+    cr_assert_lt(2 * server.conns.out_quota.max_bytes, (PEERS - 2) * (u64)TKD_FRAME_BYTES_MAX);
+    cr_assert(serve_peers(ask_much));
+}
+
+Test(server, a_stop_without_room_for_its_checkpoint_says_so)
+{
+    without_room();
+    cr_assert_eq(create(NULL, 0), 0, "%s", error);
+    cr_assert_not(serve_peers(ask_little));
+    cr_assert_eq(server.last_checkpoint_result, -ENOSPC);
 }

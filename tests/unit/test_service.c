@@ -105,6 +105,24 @@ Test(service, a_checkpoint_is_answered_when_it_is_done)
     cr_assert_geq(checkpoint_root(edge.checkpoint)->op, 1);
 }
 
+/* What was granted is answered once there is room, and is not asked for again. */
+Test(service, a_granted_wish_waits_for_room)
+{
+    edge_catalog(&edge, conn, 0);
+    wire_empty_frame(&frame, TKD_OP_CHECKPOINT, 7);
+    cr_assert_eq(edge_frame(&edge, conn, &frame), SERVICE_PARKED);
+    while (conn->parked) {
+        pipeline_submit(&edge.service.pipeline);
+        bool busy = checkpoint_turn(edge.checkpoint);
+        io_run(edge.io, !busy);
+    }
+    list_remove(&conn->turn);
+    while (outbox_reserve(&conn->out, &edge.conns.out_quota, 64))
+        outbox_commit(&conn->out, &edge.conns.out_quota, 64);
+    cr_assert_eq(edge_frame(&edge, conn, &frame), SERVICE_NO_ROOM);
+    cr_assert(conn->granted);
+}
+
 Test(service, a_full_outbox_makes_it_wait_before_anything_is_done)
 {
     edge_catalog(&edge, conn, 0);

@@ -446,6 +446,24 @@ Test(store, a_file_that_is_no_store_is_refused)
     cr_assert_null(store);
 }
 
+/* What it was given before is thrown away with the job that failed: no root may ever say that it is there. */
+Test(store, a_failure_is_final)
+{
+    struct broken_file broken;
+    struct store_root root;
+    events_store(1, 10);
+    cr_assert_eq(commit(1), 0);
+    events_store(11, 20);
+    broken_file_make(&broken, "/store/data.mdb");
+    cr_assert_lt(commit(2), 0);
+    broken_file_mend(&broken);
+    cr_assert_lt(commit(3), 0);
+    store_close(store);
+    open_store();
+    cr_assert_eq(store_root_read(store, &root), 0);
+    cr_assert_eq(root.op, 1);
+}
+
 Test(store, a_large_transaction)
 {
     enum { CHUNKS = 50000, PER_JOB = 500 };
