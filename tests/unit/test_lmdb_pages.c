@@ -31,6 +31,7 @@
 #define EVENT_BYTES     32768u
 
 static char directory[4096], path[4096], file[4096];
+static u32 events_a_round = EVENTS;
 static char error[1024];
 
 static void setup(void)
@@ -77,7 +78,7 @@ static i32 events_write(struct store *store, struct io *io, u64 first)
 {
     static _Alignas(8) u8 buffer[EVENTS * 256 + 2 * EVENT_BYTES];
     u32 used = 0;
-    for (u64 seq = first; seq < first + EVENTS; seq++) {
+    for (u64 seq = first; seq < first + events_a_round; seq++) {
         u32 text = seq % 100 == 7 ? 9000 : 8 * (u32)(seq % 12);
         struct tkd_event *event = (struct tkd_event *)(void *)(buffer + used);
         memset(event, (int)seq, sizeof *event + text);
@@ -135,7 +136,7 @@ static i32 store_sum(struct store *store, u64 *hash)
 static i32 round_write(struct store *store, struct io *io, u64 round, u64 *between)
 {
     struct store_root root = {.op = round - 1, .store_id = 9, .format_version = STORE_FORMAT_VERSION};
-    i32 result = events_write(store, io, 1 + (round - 1) * EVENTS);
+    i32 result = events_write(store, io, 1 + (round - 1) * events_a_round);
     if (result == 0 && round > 1)
         result = run(store, io, (struct store_job){.kind = STORE_COMMIT, .root = root});
     root.op = round;
@@ -285,6 +286,54 @@ static void numbers_turn(const u8 *sound, u8 *damaged, u64 bytes, struct prng *p
         u32 end = live_apart(3, sums);
         cr_assert_lt(end, LIFE_OLDER, "byte %llu: %u", (unsigned long long)at, end);
     }
+}
+
+/* Damage that a start did not see, an append, and the disk is right again: then so is everything. */
+static u32 live_mended(const u8 *sound, u64 page, u64 at, u64 round, const struct sums *sums)
+{
+    struct io *io;
+    struct store *store;
+    u64 hash, bytes;
+    if (io_create(&io, error, sizeof error) < 0) return LIVES;
+    if (store_open(&store, path, io, error, sizeof error) < 0) return LIFE_REFUSED;
+    if (round_write(store, io, round, NULL) < 0) return LIFE_UNREADABLE;
+    store_close(store);
+    u8 *data = file_slurp(file, &bytes);
+    data[at] ^= 1;
+    bool untouched = memcmp(data + page * PAGE_BYTES, sound + page * PAGE_BYTES, PAGE_BYTES) == 0;
+    data[at] ^= !untouched;
+    file_spill(file, data, bytes);
+    if (store_open(&store, path, io, error, sizeof error) < 0) return LIFE_SPREAD;
+    i32 result = store_sum(store, &hash);
+    return result == 0 && hash == sums->after ? LIFE_WHOLE : LIFE_SPREAD;
+}
+
+Test(lmdb_pages, no_damage_is_copied_on)
+{
+    u64 bytes;
+    struct sums sums;
+    struct prng prng = prng_seeded(5);
+    u32 lives[LIVES + 1] = {0};
+    enum { ROUNDS = 14 };
+    events_a_round = 4; /* so many small values stand in the leaf that is copied on */
+    expect_store(ROUNDS, &sums);
+    u8 *sound = file_slurp(file, &bytes);
+    for (u64 page = 2; page < bytes / PAGE_BYTES; page++) {
+        for (u32 i = 0; i < 12; i++) {
+            u64 at = page * PAGE_BYTES + prng_below(&prng, PAGE_BYTES);
+            sound[at] ^= 1;
+            file_spill(file, sound, bytes);
+            sound[at] ^= 1;
+            pid_t child = fork();
+            if (child == 0) _exit((int)live_mended(sound, page, at, ROUNDS + 1, &sums));
+            u32 end = end_of(child);
+            cr_assert(end == LIFE_WHOLE || end == LIFE_REFUSED || end == LIFE_UNREADABLE, "byte %llu: %u",
+                      (unsigned long long)at, end);
+            lives[end]++;
+        }
+    }
+    cr_assert(lives[LIFE_WHOLE] > 10 && lives[LIFE_REFUSED] > 10, "%u %u", lives[LIFE_WHOLE], lives[LIFE_REFUSED]);
+    free(sound);
 }
 
 Test(lmdb_pages, no_number_of_another_page_is_believed)
