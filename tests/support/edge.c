@@ -58,6 +58,7 @@ void edge_close(struct edge *edge)
         close(edge->peers[i]);
     }
     while (edge->conns.count > 0) io_run(edge->io, true);
+    cr_assert_eq(edge->conns.in_quota.used_bytes + edge->conns.out_quota.used_bytes, 0);
     reader_destroy(&edge->service.reader);
     pipeline_destroy(&edge->service.pipeline);
     conns_destroy(&edge->conns);

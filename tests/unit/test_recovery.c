@@ -47,21 +47,31 @@ static void expect_refusal(i32 result, const char *reason)
 /* The root as a commit of another program would have left it. */
 static void job_done(struct store_job *job, i32 result) { *(i32 *)job->owner = result; }
 
-static void root_change(void (*change)(struct store_root *root))
+static void job_run(struct store *store, struct store_job job)
+{
+    i32 result = 1;
+    job.done = job_done;
+    job.owner = &result;
+    store_submit(store, &job);
+    while (result == 1) io_run(house.io, true);
+    cr_assert_eq(result, 0);
+}
+
+static void store_change(void (*change)(struct store_root *root), const struct tkd_event *event)
 {
     char path[4096];
     cr_assert_eq(file_join(path, house.data, "store"), 0);
     struct store *store;
     cr_assert_eq(store_open(&store, path, house.io, house.error, sizeof house.error), 0);
-    i32 result = 1;
-    struct store_job job = {.kind = STORE_COMMIT, .done = job_done, .owner = &result};
-    cr_assert_eq(store_root_read(store, &job.root), 0);
-    change(&job.root);
-    store_submit(store, &job);
-    while (result == 1) io_run(house.io, true);
-    cr_assert_eq(result, 0);
+    struct store_job commit = {.kind = STORE_COMMIT};
+    cr_assert_eq(store_root_read(store, &commit.root), 0);
+    if (change != NULL) change(&commit.root);
+    if (event != NULL) job_run(store, (struct store_job){.kind = STORE_EVENTS, .data = event, .bytes = event->size});
+    job_run(store, commit);
     store_close(store);
 }
+
+static void root_change(void (*change)(struct store_root *root)) { store_change(change, NULL); }
 
 static void newer_format(struct store_root *root) { root->format_version++; }
 
@@ -145,6 +155,20 @@ Test(recovery, stored_events_that_the_log_does_not_lead_to_are_refused)
     char path[4096];
     cr_assert_eq(file_join(path, house.data, "log"), 0);
     directory_remove(path);
+    expect_refusal(-EIO, "the end of the log is missing");
+}
+
+Test(recovery, one_stored_event_more_than_the_log_leads_to_is_refused)
+{
+    fill();
+    cr_assert_eq(house_checkpoint(&house, NULL), 0);
+    struct tkd_event event = {.size = sizeof event,
+                              .head = sizeof event,
+                              .kind = TKD_EVENT_NOTED,
+                              .seq = state_events_read(house.recovery.state)->seq_next,
+                              .ticket = 1};
+    house_kill(&house);
+    store_change(NULL, &event);
     expect_refusal(-EIO, "the end of the log is missing");
 }
 
