@@ -177,8 +177,10 @@ Test(wal, the_open_batch_has_an_end)
     reopen_expecting(0, 0);
     wal_append(log_.wal, 1, 10, log_frame(1));
     wal_submit(log_.wal);
-    u64 op = 2;
+    u64 op = 2, left_bytes = log_.config.batch_bytes - sizeof(struct batch) - sizeof(struct batch_entry);
     while (wal_room(log_.wal, log_frame(op)->size)) {
+        cr_assert_not(wal_room(log_.wal, (u32)left_bytes + 8));
+        left_bytes -= sizeof(struct batch_entry) + log_frame(op)->size;
         wal_append(log_.wal, op, op * 10, log_frame(op));
         op++;
         cr_assert_lt(op, 2000);
