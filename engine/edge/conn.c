@@ -315,7 +315,8 @@ static void tick_open(struct conn *conn, u64 silent_ms, bool pressure)
     struct conns *conns = conn->conns;
     ASSERT(!conn->short_room || !outbox_empty(&conn->out)); /* or nothing would end its wait */
     u64 limit_ms = conns->stopping ? CONN_SILENT_STOPPING_MS : CONN_SILENT_MS;
-    if (pressure && !conn->parked && holds_memory(conn) && silent_ms >= limit_ms) {
+    bool in_the_way = holds_memory(conn) || (conns->stopping && conn->short_room); /* of others, or of the end */
+    if (pressure && !conn->parked && in_the_way && silent_ms >= limit_ms) {
         MARK("silent connection dropped");
         conns->figures.dropped++;
         conn_close(conn);

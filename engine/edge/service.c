@@ -290,7 +290,8 @@ static enum service_verdict query(struct service *service, struct conn *conn, co
 /* May it be one that was done before, or lead to one? A stopping server answers those: the pipeline decides. */
 static bool may_repeat(const struct tkd_frame *frame)
 {
-    return frame->op == TKD_OP_ATTACH || tkd_op_info(frame->op)->class == TKD_CLASS_command;
+    bool leads = frame->op == TKD_OP_HELLO || frame->op == TKD_OP_ATTACH;
+    return leads || tkd_op_info(frame->op)->class == TKD_CLASS_command;
 }
 
 /* What keeps the frame from being served, or OK. */

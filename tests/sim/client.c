@@ -514,7 +514,7 @@ static void answer_command(struct client *client, const struct tkd_frame *frame)
         if (frame->status == TKD_DESK_FULL && frame->op != TKD_OP_TICKET_CREATE &&
             frame->op != TKD_OP_TICKET_UPDATE)
             violation("seq %llu: a full desk refuses what needs no room", (unsigned long long)frame->seq);
-        if (frame->status == TKD_STOPPING && oracle_applied(client->outstanding[at].hash))
+        if (frame->status == TKD_STOPPING && !has_twin(client) && oracle_applied(client->outstanding[at].hash))
             violation("seq %llu was done, but refused", (unsigned long long)frame->seq);
         client->gives_up = frame->status == TKD_DESK_FULL;
         say("client %u: %llu %s", client->number, (unsigned long long)frame->seq, tkd_status_info(frame->status)->name);

@@ -142,7 +142,7 @@ static u32 some_text(char *to, const struct tkd_field *field, u32 text_bytes)
     if (strcmp(field->name, "address") == 0)
         return chance(1, 40) ? 0 : (u32)sprintf(to, "c%u", (u32)chance_below(30));
     if (strcmp(field->name, "key") == 0)
-        return chance(2, 3) ? 0 : (u32)sprintf(to, "k%u" + chance(1, 4), (u32)chance_below(400));
+        return chance(2, 3) ? 0 : (u32)sprintf(to, chance(1, 4) ? "%u" : "k%u", (u32)chance_below(400));
     if (strcmp(field->name, "receiver") == 0)
         return chance(1, 2) ? 0 : (u32)sprintf(to, chance(1, 4) ? "deskk" : "desk");
     if (strcmp(field->name, "tag") == 0) return chance(2, 3) ? 0 : some_tag(to, 0);

@@ -67,9 +67,8 @@ void directory_copy(const char *from, const char *to)
 void broken_file_make(struct broken_file *broken, const char *path_end)
 {
     char link[64], path[4096];
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     broken->count = 0;
-    for (int fd = 3; fd < 256; fd++) {
+    for (int fd = 3; fd < 64; fd++) {
         snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
         ssize_t bytes = readlink(link, path, sizeof(path) - 1);
         path[bytes > 0 ? bytes : 0] = 0;
@@ -77,10 +76,11 @@ void broken_file_make(struct broken_file *broken, const char *path_end)
         if (length < end || strcmp(path + length - end, path_end) != 0) continue;
         ASSERT(broken->count < 8);
         broken->fds[broken->count] = fd;
-        broken->kept[broken->count++] = fcntl(fd, F_DUPFD_CLOEXEC, 256);
-        ASSERT(dup2(nothing, fd) == fd);
+        broken->kept[broken->count] = fcntl(fd, F_DUPFD_CLOEXEC, 64);
+        int read_only = open(path, O_RDONLY | O_CLOEXEC);
+        ASSERT(read_only >= 0 && broken->kept[broken->count++] >= 0 && dup2(read_only, fd) == fd);
+        close(read_only);
     }
-    close(nothing);
     ASSERT(broken->count > 0);
 }
 

@@ -335,6 +335,24 @@ Test(conn, one_that_drips_goes_when_others_need_its_memory)
     close(peer);
 }
 
+/* Less than what counts as memory, but its next answer will never find room. */
+Test(conn, one_that_waits_for_a_reader_does_not_hold_up_the_end)
+{
+    int peer;
+    struct conn *conn = connect_pair(&peer);
+    memset(outbox_reserve(&conn->out, &conns.out_quota, 64), 0, 64);
+    outbox_commit(&conn->out, &conns.out_quota, 64); /* never released: as good as never read */
+    conn->short_room = true;
+    conns.now_ms += CONN_SILENT_MS;
+    conns_tick(&conns);
+    cr_assert_eq(conn->phase, CONN_OPEN);
+    conns.stopping = true;
+    conns_tick(&conns);
+    cr_assert_eq(conn->phase, CONN_CLOSING);
+    while (conns.count > 0) io_run(io, true);
+    close(peer);
+}
+
 Test(conn, a_parked_one_keeps_its_slot_until_the_wish_is_done)
 {
     int peer;

@@ -319,7 +319,7 @@ Test(lmdb_pages, no_damage_is_copied_on)
     expect_store(ROUNDS, &sums);
     u8 *sound = file_slurp(file, &bytes);
     for (u64 page = 2; page < bytes / PAGE_BYTES; page++) {
-        for (u32 i = 0; i < 12; i++) {
+        for (u32 i = 0; i < 6; i++) {
             u64 at = page * PAGE_BYTES + prng_below(&prng, PAGE_BYTES);
             sound[at] ^= 1;
             file_spill(file, sound, bytes);

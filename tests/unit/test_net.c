@@ -86,7 +86,7 @@ Test(net, the_socket_of_a_busy_one_is_left_to_it)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct net_listener listener;
     directory_make(directory);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/s", directory);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%.100s/s", directory);
     int busy = socket(AF_UNIX, SOCK_STREAM, 0), fds[16], count = 0;
     cr_assert_eq(bind(busy, (struct sockaddr *)&address, sizeof(address)), 0);
     cr_assert_eq(listen(busy, 0), 0);

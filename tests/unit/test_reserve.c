@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -90,7 +91,7 @@ Test(reserve, a_recycled_segment_is_renamed)
 
 static int descriptor_free(void)
 {
-    int fd = dup(0);
+    int fd = open("/dev/null", O_RDONLY);
     close(fd);
     return fd;
 }

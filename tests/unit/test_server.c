@@ -156,6 +156,7 @@ static void *ask_much(void *unused)
     }
     for (u32 i = 1; i < PEERS; i++) {
         const struct tkd_frame *answer = wire_receive(peers[i]);
+        cr_assert_not_null(answer);
         cr_assert(answer->status == TKD_OK && answer->seq == i && answer->size > 900000);
     }
     kill(getpid(), SIGTERM);

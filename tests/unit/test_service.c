@@ -60,8 +60,8 @@ Test(service, a_stopping_server_says_what_it_has_done_before)
     conn_attach(conn, session);
     create_in_session(session, 1, TKD_OK);
     u64 op = state_op(edge.recovery.state);
-    conn = edge_connect(&edge);
     edge.service.pipeline.stopping = true;
+    conn = edge_connect(&edge); /* was accepted before */
     struct tkd_session_id id = {.session = session};
     wire_begin(&frame, TKD_OP_ATTACH, 1);
     wire_add(&frame, &id, sizeof id, NULL, 0);
