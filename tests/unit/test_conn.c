@@ -311,6 +311,31 @@ Test(conn, a_silent_one_that_holds_memory_goes_when_others_need_it)
     close(peers[1]);
 }
 
+/* The kernel has the whole window to fill: it stays where it is, however long nothing comes. */
+Test(conn, a_window_that_is_being_filled_is_not_shrunk)
+{
+    int peer;
+    enum tkd_status status;
+    struct conn *conn = connect_pair(&peer);
+    static struct tkd_frame frames[INBOX_IDLE_BYTES / sizeof(struct tkd_frame) + 1];
+    for (u32 i = 0; i < ARRAY_COUNT(frames); i++) frames[i] = ping(i);
+    for (u32 round = 0; round < 2; round++) {
+        u64 wanted = round == 0 ? ARRAY_COUNT(frames) - 1 : ARRAY_COUNT(frames);
+        write_all(peer, frames, wanted * sizeof *frames);
+        for (u64 seq = 0; seq < wanted;) {
+            cr_assert_eq(next_ready(), conn);
+            for (const struct tkd_frame *frame; (frame = inbox_frame(&conn->in, &status)) != NULL; seq++) {
+                cr_assert_eq(frame->seq, seq);
+                inbox_consume(&conn->in);
+            }
+            conn_continue(conn);
+        }
+        conns.now_ms += 1000;
+        conns_tick(&conns);
+    }
+    close(peer);
+}
+
 /* To read a little is to get nothing done: what is wanted back is the memory of the whole. */
 Test(conn, one_that_drips_goes_when_others_need_its_memory)
 {

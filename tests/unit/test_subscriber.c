@@ -98,6 +98,38 @@ Test(subscriber, a_slow_one_is_bounded_and_misses_nothing)
     drain(1, last);
 }
 
+Test(subscriber, one_that_ends_while_it_is_slow_is_forgotten)
+{
+    subscribe(1);
+    while (!reader->stalled) {
+        create(1);
+        subscribers_push(&edge.service);
+    }
+    conn_finish(reader);
+    cr_assert_eq(edge.conns.subscribers, 0);
+    conns_tick(&edge.conns);
+    cr_assert_not(list_linked(&reader->stream));
+}
+
+/* Nothing of its own is on its way, so nothing but time can tell it. */
+Test(subscriber, one_that_others_left_no_memory_goes_on_when_there_is_some)
+{
+    subscribe(0);
+    edge_flush(&edge, reader);
+    u64 taken = 2 * edge.conns.out_quota.max_bytes;
+    edge.conns.out_quota.used_bytes += taken;
+    edge_turn(&edge, 5000);
+    edge_create(&edge, writer, 10, 0);
+    edge_settle(&edge);
+    subscribers_push(&edge.service);
+    cr_assert(reader->stalled);
+    cr_assert(outbox_empty(&reader->out));
+    edge.conns.out_quota.used_bytes -= taken;
+    conns_tick(&edge.conns);
+    cr_assert_not(reader->stalled);
+    drain(reader->event_next, reader_event_last(&edge.service.reader));
+}
+
 Test(subscriber, the_future_is_refused)
 {
     struct tkd_events_from head = {.from = reader_event_last(&edge.service.reader) + 2};
