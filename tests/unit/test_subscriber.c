@@ -1,6 +1,11 @@
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "edge/subscriber.h"
+#include "support/directory.h"
 #include "support/edge.h"
 
 static struct edge edge;
@@ -128,6 +133,43 @@ Test(subscriber, one_that_others_left_no_memory_goes_on_when_there_is_some)
     conns_tick(&edge.conns);
     cr_assert_not(reader->stalled);
     drain(reader->event_next, reader_event_last(&edge.service.reader));
+}
+
+#define NOTE_TEXT "a text that stands nowhere else"
+
+/* One bit of the event with this text goes bad in the store. */
+static void damage_event(void)
+{
+    char path[4200];
+    u64 bytes;
+    snprintf(path, sizeof path, "%s/store/data.mdb", edge.directory);
+    u8 *data = file_slurp(path, &bytes), *at = memmem(data, bytes, NOTE_TEXT, strlen(NOTE_TEXT));
+    cr_assert_not_null(at);
+    int fd = open(path, O_WRONLY);
+    cr_assert_eq(pwrite(fd, "A", 1, at - data), 1);
+    close(fd);
+    free(data);
+}
+
+/* A gap is worse than an end: whoever asks again is told. */
+Test(subscriber, one_that_comes_to_a_damaged_event_is_ended)
+{
+    struct tkd_ticket_update note = {.kind = TKD_VERB_NOTE, .ticket = 1, .text_bytes = sizeof NOTE_TEXT - 1};
+    create(1);
+    wire_begin(&frame, TKD_OP_TICKET_UPDATE, 1);
+    wire_add(&frame, &note, sizeof note, NOTE_TEXT, sizeof NOTE_TEXT - 1);
+    cr_assert_eq(edge_frame(&edge, writer, &frame), SERVICE_ANSWERED);
+    u64 seq = reader_event_last(&edge.service.reader);
+    while (event_at(state_events_read(edge.recovery.state), seq) != NULL) create(1);
+    damage_event();
+    subscribe(1);
+    for (u32 turn = 0; edge.conns.subscribers > 0 && reader->event_next <= seq; turn++) {
+        cr_assert_lt(turn, 1000);
+        subscribers_push(&edge.service);
+        edge_flush(&edge, reader);
+    }
+    cr_assert_eq(edge.conns.subscribers, 0);
+    cr_assert_leq(reader->event_next, seq);
 }
 
 Test(subscriber, the_future_is_refused)
