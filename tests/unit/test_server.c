@@ -142,20 +142,6 @@ static void *ask_little(void *unused)
     return unused;
 }
 
-static void *ask_and_stop(void *unused)
-{
-    static union wire_frame frame;
-    peer_hello(peers[0]);
-    wire_catalog(peers[0]);
-    wire_empty_frame(&frame, TKD_OP_CHECKPOINT, 9);
-    wire_send(peers[0], &frame);
-    kill(getpid(), SIGTERM);
-    const struct tkd_frame *answer = wire_receive(peers[0]);
-    cr_assert_not_null(answer);
-    cr_assert(answer->seq == 9 && (answer->status == TKD_OK || answer->status == TKD_STOPPING));
-    return unused;
-}
-
 static void *ask_much(void *unused)
 {
     static union wire_frame frame;
@@ -208,10 +194,4 @@ Test(server, a_stop_without_room_for_its_checkpoint_says_so)
     cr_assert_eq(create(NULL, 0), 0, "%s", error);
     cr_assert_not(serve_peers(ask_little));
     cr_assert_eq(server.last_checkpoint_result, -ENOSPC);
-}
-
-Test(server, a_wish_of_before_the_stop_is_answered)
-{
-    cr_assert_eq(create(NULL, 0), 0, "%s", error);
-    cr_assert(serve_peers(ask_and_stop));
 }
