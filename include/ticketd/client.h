@@ -16,8 +16,8 @@
  *     tkd_receive(client, &answer);
  *
  * Functions return 0, or a negative number with tkd_error() saying what, why and what to do:
- * TKD_E_CONNECT (not connected, lost, cannot connect, turned away for now), TKD_E_REFUSED (the server
- * refused, answer.status), TKD_E_PROTOCOL (what arrived does not verify), TKD_E_USAGE (the call is wrong),
+ * TKD_E_CONNECT (not connected, lost, cannot connect, server busy or stopping), TKD_E_REFUSED (the
+ * server refused, answer.status), TKD_E_PROTOCOL (what arrived does not verify), TKD_E_USAGE (the call is wrong),
  * TKD_E_MEMORY.
  */
 #ifndef TICKETD_CLIENT_H

@@ -74,11 +74,11 @@ void broken_file_make(struct broken_file *broken, const char *path_end)
         path[bytes > 0 ? bytes : 0] = 0;
         size_t length = strlen(path), end = strlen(path_end);
         if (length < end || strcmp(path + length - end, path_end) != 0) continue;
-        ASSERT(broken->count < 8);
+        int kept = fcntl(fd, F_DUPFD_CLOEXEC, 64), read_only = open(path, O_RDONLY | O_CLOEXEC);
+        int replaced = dup2(read_only, fd);
+        ASSERT(broken->count < 8 && kept >= 0 && read_only >= 0 && replaced == fd);
         broken->fds[broken->count] = fd;
-        broken->kept[broken->count] = fcntl(fd, F_DUPFD_CLOEXEC, 64);
-        int read_only = open(path, O_RDONLY | O_CLOEXEC);
-        ASSERT(read_only >= 0 && broken->kept[broken->count++] >= 0 && dup2(read_only, fd) == fd);
+        broken->kept[broken->count++] = kept;
         close(read_only);
     }
     ASSERT(broken->count > 0);
@@ -86,7 +86,10 @@ void broken_file_make(struct broken_file *broken, const char *path_end)
 
 void broken_file_mend(struct broken_file *broken)
 {
-    for (unsigned i = 0; i < broken->count; i++) ASSERT(dup2(broken->kept[i], broken->fds[i]) == broken->fds[i]);
+    for (unsigned i = 0; i < broken->count; i++) {
+        int replaced = dup2(broken->kept[i], broken->fds[i]);
+        ASSERT(replaced == broken->fds[i]);
+    }
     broken_file_forget(broken);
 }
 
