@@ -93,14 +93,22 @@ static i32 parent_sync(const char *path)
 /* One level. */
 static i32 make_one(const char *path)
 {
-    if (mkdir(path, 0750) == 0) {
-        i32 result = parent_sync(path);
-        return result < 0 ? result : 1;
-    }
+    if (mkdir(path, 0750) == 0) return 1;
     if (errno != EEXIST) return -errno;
     struct stat status;
     if (stat(path, &status) != 0) return -errno;
     return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
+}
+
+/* The name of one that was there is synced too: who made it may have been killed before that. Not where a parent
+ * may not be opened or knows no sync: such a one is not ours, and neither is the name in it. */
+static i32 make_one_durable(const char *path)
+{
+    i32 made = make_one(path);
+    if (made < 0) return made;
+    i32 result = parent_sync(path);
+    bool foreign = made == 0 && (result == -EACCES || result == -EINVAL || result == -EROFS);
+    return result < 0 && !foreign ? result : made;
 }
 
 i32 file_make_directory(const char *path)
@@ -111,11 +119,11 @@ i32 file_make_directory(const char *path)
     for (char *at = part + 1; *at != 0; at++) {
         if (*at != '/') continue;
         *at = 0;
-        i32 result = make_one(part);
+        i32 result = make_one_durable(part);
         if (result < 0) return result;
         *at = '/';
     }
-    return make_one(part);
+    return make_one_durable(part);
 }
 
 i32 file_open_directory(const char *path)

@@ -24,7 +24,7 @@ i32 file_lock(const char *directory, char *error, u32 error_bytes);
 /* Only looks: is it held now? 1 yes, 0 no. *pid 0: unknown. */
 i32 file_lock_held(const char *directory, u64 *pid);
 
-/* With all parents, each made durable. 1: made, 0: was there. */
+/* With all parents, the names of all of them durable. 1: made, 0: was there. */
 i32 file_make_directory(const char *path);
 i32 file_sync_directory(const char *path);
 i32 file_sync(i32 fd);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/prng.h"
 #include "port/file.h"
@@ -296,6 +297,35 @@ Test(checkpoint, backups_under_load_can_be_started)
     feed_all(10);
 }
 
+/* However steady the load is: the store stands still at the root that a backup waits for. */
+Test(checkpoint, each_backup_takes_one_checkpoint_under_load)
+{
+    enum { BACKUPS = 8 };
+    bool more = true;
+    script(4000, 18);
+    house.checkpointing.log_bytes = 1ull << 40;
+    house.checkpointing.event_flush_bytes = 1;
+    house.checkpointing.slice_us = 1;
+    house_kill(&house);
+    reopen();
+    for (u32 backup = 1; backup <= BACKUPS; backup++) {
+        i32 result = 1;
+        struct checkpoint_request request = {.done = on_backup, .owner = &result};
+        snprintf(request.backup, sizeof request.backup, "copy%u", backup);
+        for (u32 turn = 0; turn < 200; turn++) {
+            more = more && house_feed(&house, rig, 1);
+            house_turn(&house, more);
+        }
+        checkpoint_request(house.checkpoint, &request);
+        while (result == 1) {
+            more = more && house_feed(&house, rig, 1);
+            house_turn(&house, true);
+            cr_assert_leq(checkpoint_count(house.checkpoint), backup);
+        }
+        cr_assert_eq(result, 0);
+    }
+}
+
 /* The store fails while a copy gets its name, or just before or behind that: who asked for it is told once. */
 Test(checkpoint, a_store_that_fails_takes_the_backup_with_it)
 {
@@ -337,6 +367,29 @@ Test(checkpoint, a_backup_leaves_the_desk_its_room)
     reopen();
     cr_assert_eq(house_checkpoint(&house, "sunday"), -ENOSPC);
     cr_assert_eq(file_exists(house.backups), 0);
+    cr_assert_str_empty(house.failure);
+}
+
+/* Neither does the copy eat what the desk needs: room for both is asked for. */
+Test(checkpoint, a_backup_asks_for_the_room_of_its_copy_too)
+{
+    struct rlimit before, few;
+    script(1000, 17);
+    feed_all(10);
+    house.checkpointing.disk_room_bytes = 4096;
+    house_kill(&house);
+    reopen();
+    cr_assert_eq(house_checkpoint(&house, NULL), 0);
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    few = before;
+    few.rlim_cur = 2 * store_bytes(house.recovery.store); /* the copy would find it */
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &few), 0);
+    cr_assert_eq(house_checkpoint(&house, "sunday"), -ENOSPC);
+    cr_assert_eq(file_exists(house.backups), 0);
+    few.rlim_cur += 64 << 10; /* what the checkpoint of the backup may add */
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &few), 0);
+    cr_assert_eq(house_checkpoint(&house, "sunday"), 0);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
     cr_assert_str_empty(house.failure);
 }
 

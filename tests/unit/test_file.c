@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,6 +71,51 @@ Test(file, makes_directories_with_their_parents)
     file_spill(path, "x", 1);
     cr_assert_eq(file_make_directory(path), -ENOTDIR);
     cr_assert_eq(file_make_directory("/proc/no/such"), -ENOENT);
+}
+
+static char synced[32][4096];
+static u32 synced_count;
+
+/* In the place of libc's: it notes what is synced. */
+int fsync(int fd)
+{
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    cr_assert_lt(synced_count, 32);
+    ssize_t length = readlink(link, synced[synced_count], sizeof synced[0] - 1);
+    cr_assert_gt(length, 0);
+    synced[synced_count++][length] = 0;
+    return (int)syscall(SYS_fsync, fd);
+}
+
+static bool was_synced(const char *name)
+{
+    char path[4096], real[4096];
+    cr_assert_eq(file_join(path, directory, name), 0);
+    cr_assert_not_null(realpath(path, real));
+    for (u32 i = 0; i < synced_count; i++)
+        if (strcmp(synced[i], real) == 0) return true;
+    return false;
+}
+
+/* Whoever finds a directory cannot know whether its maker lived to sync it. */
+Test(file, names_of_directories_are_durable_whoever_made_them)
+{
+    char path[4096];
+    cr_assert_eq(file_join(path, directory, "a"), 0);
+    cr_assert_eq(mkdir(path, 0750), 0);
+    cr_assert_eq(file_join(path, directory, "a/b"), 0);
+    cr_assert_eq(mkdir(path, 0750), 0);
+    cr_assert_eq(file_join(path, directory, "a/b/c/d"), 0);
+    cr_assert_eq(file_make_directory(path), 1);
+    for (u32 twice = 0; twice < 2; twice++) {
+        cr_assert(was_synced("."), "which holds a");
+        cr_assert(was_synced("a"));
+        cr_assert(was_synced("a/b"));
+        cr_assert(was_synced("a/b/c"));
+        synced_count = 0;
+        cr_assert_eq(file_make_directory(path), 0);
+    }
 }
 
 Test(file, writes_and_reads_blocks)
