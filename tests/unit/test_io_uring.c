@@ -1,10 +1,13 @@
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <netinet/in.h>
@@ -149,6 +152,43 @@ static void write_and_read_back(bool direct_wanted, bool durable)
     cr_assert_eq(finish(&written), 0);
     file_buffer_free(buffer, 8192);
     close(fd);
+}
+
+static u32 dsyncs, links; /* writes given to the kernel that are durable, or followed by an fdatasync that waits */
+
+static void sqe_note(const struct io_uring_sqe *sqe, const struct io_uring_sqe *next)
+{
+    if (sqe->opcode != IORING_OP_WRITE) return;
+    bool synced = next != NULL && next->opcode == IORING_OP_FSYNC && next->fd == sqe->fd &&
+                  next->fsync_flags == IORING_FSYNC_DATASYNC;
+    dsyncs += sqe->rw_flags == RWF_DSYNC;
+    links += synced && (sqe->flags & IOSQE_IO_LINK) != 0;
+}
+
+/* In the place of liburing's. */
+int io_uring_submit_and_wait(struct io_uring *ring, unsigned count)
+{
+    static int (*real)(struct io_uring *, unsigned);
+    if (real == NULL) *(void **)(void *)&real = dlsym(RTLD_NEXT, "io_uring_submit_and_wait");
+    cr_assert_not_null(real);
+    unsigned mask = ring->sq.ring_mask;
+    for (unsigned at = ring->sq.sqe_head; at != ring->sq.sqe_tail; at++) {
+        const struct io_uring_sqe *next = at + 1 == ring->sq.sqe_tail ? NULL : &ring->sq.sqes[(at + 1) & mask];
+        sqe_note(&ring->sq.sqes[at & mask], next);
+    }
+    return real(ring, count);
+}
+
+/* The kernel keeps the order of operations only where it is told to. */
+Test(io, a_durable_write_is_one_or_is_followed_by_its_sync)
+{
+    write_and_read_back(false, false);
+    cr_assert_eq(dsyncs + links, 0);
+    write_and_read_back(false, true);
+    cr_assert_eq(dsyncs, 0);
+    cr_assert_eq(links, 1);
+    write_and_read_back(true, true);
+    cr_assert_eq(dsyncs + links, 2);
 }
 
 Test(io, writes_with_dsync) { write_and_read_back(true, true); }

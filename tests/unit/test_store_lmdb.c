@@ -1,15 +1,19 @@
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/support/directory.h"
 #include "base/hash.h"
 #include "base/prng.h"
 #include "port/file.h"
 #include "port/io.h"
-#include "port/store.h"
+#include "port/lmdb.h"
 
 static struct io *io;
 static struct store *store;
@@ -337,6 +341,116 @@ Test(store, events_are_found_one_by_one)
     u64 last;
     cr_assert_eq(store_event_last(store, &last), 0);
     cr_assert_eq(last, 3000);
+}
+
+static u32 commits_beside; /* before the next read of a page */
+
+/* In the place of libc's. */
+ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
+{
+    for (; commits_beside > 0; commits_beside--) {
+        u32 left = commits_beside;
+        commits_beside = 0; /* a commit reads too */
+        cr_assert_eq(commit(10 - left), 0);
+        commits_beside = left;
+    }
+    return syscall(SYS_pread64, fd, buffer, bytes, offset);
+}
+
+/* The second one writes over the meta page of the transaction that is being read. */
+Test(store, a_read_beside_commits_is_tried_again)
+{
+    _Alignas(8) u8 buffer[32768];
+    events_store(1, 500);
+    cr_assert_eq(commit(1), 0);
+    for (u32 beside = 1; beside <= 3; beside++) {
+        commits_beside = beside;
+        cr_assert_eq(store_event_read(store, 77, buffer, sizeof buffer), 0);
+        cr_assert_eq(commits_beside, 0);
+        check_event((const struct tkd_event *)(void *)buffer, 77);
+    }
+}
+
+static void events_check(u64 last)
+{
+    _Alignas(8) u8 buffer[32768];
+    for (u64 seq = 1; seq <= last; seq++) {
+        cr_assert_eq(store_event_read(store, seq, buffer, sizeof buffer), 0);
+        check_event((const struct tkd_event *)(void *)buffer, seq);
+    }
+}
+
+/* All chunks of a table, as long as they were or gone: what they took is free two commits later. */
+static void table_store(u32 table, u64 op, u8 fill)
+{
+    enum { CHUNKS = 300 };
+    static _Alignas(8) u8 buffer[CHUNKS * 2100];
+    u32 used = 0;
+    for (u32 i = 0; i < CHUNKS; i++) used = chunk_add(buffer, used, table, i, fill, 1992);
+    chunks_store(buffer, used, op);
+}
+
+/* Opens the store as if its file ended there. */
+static bool cut_opens(const char *file, const u8 *whole, u64 pages)
+{
+    file_spill(file, whole, pages * 4096);
+    return store_open(&store, path, io, error, sizeof error) == 0;
+}
+
+/* The fewest pages with which the store is opened have everything; with all of them it is opened for certain. */
+static void cut_check(u64 events)
+{
+    char file[4096];
+    u64 bytes;
+    cr_assert_eq(file_join(file, path, "data.mdb"), 0);
+    store_close(store);
+    u8 *whole = file_slurp(file, &bytes);
+    u64 low = 0, high = bytes / 4096;
+    while (low + 1 < high) {
+        u64 middle = (low + high) / 2;
+        if (cut_opens(file, whole, middle)) {
+            high = middle;
+            store_close(store);
+        } else {
+            low = middle;
+        }
+    }
+    cr_assert(cut_opens(file, whole, high), "%s", error);
+    events_check(events);
+    store_close(store);
+    cr_assert(cut_opens(file, whole, bytes / 4096), "%s", error);
+    free(whole);
+}
+
+/* Tables come and go, so old events stand before, between and behind pages that are free. */
+Test(store, a_file_that_is_cut_hides_nothing)
+{
+    enum { ROUNDS = 50 };
+    u64 events = 0;
+    struct prng prng = prng_seeded(3);
+    for (u64 round = 1; round <= ROUNDS; round++) {
+        u32 table = 1 + (u32)prng_below(&prng, 3), more = 1 + (u32)prng_below(&prng, 600);
+        u8 fill = prng_below(&prng, 2) == 0 ? 0 : (u8)round;
+        if (prng_below(&prng, 3) > 0) table_store(table, round, fill);
+        if (prng_below(&prng, 3) > 0) events_store(events + 1, events + more), events += more;
+        cr_assert_eq(commit(round), 0);
+        cut_check(events);
+    }
+}
+
+/* A process that was killed may have left it in the page cache alone. */
+Test(store, a_start_writes_the_meta_page_that_it_builds_upon)
+{
+    char file[4096];
+    struct stat status;
+    struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    cr_assert_eq(commit(1), 0);
+    store_close(store);
+    cr_assert_eq(file_join(file, path, "data.mdb"), 0);
+    cr_assert_eq(utimensat(AT_FDCWD, file, long_ago, 0), 0);
+    open_store();
+    cr_assert_eq(stat(file, &status), 0);
+    cr_assert_gt(status.st_mtime, 1);
 }
 
 Test(store, events_are_read_in_runs)
