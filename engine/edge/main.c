@@ -13,6 +13,7 @@
 #include "port/io.h"
 
 #define ERROR_BYTES    1024u
+#define FILES_MIN      48u /* with fewer, log and store lack some when they need one more */
 #define FILES_RESERVED 64u /* descriptors that are no connections */
 #define EVENT_RING_MIN (16u << 20)
 #define EVENT_RING_MAX (64u << 20)
@@ -58,16 +59,24 @@ static void log_durable(void *owner)
     process->server.service.figures.log_batches++;
 }
 
-/* Connections cost descriptors: no more than there are. */
-static void limit_connections(struct options *options)
+/* Connections cost descriptors: no more than there are. -EMFILE: log and store need more than that. */
+static i32 limit_connections(struct process *process)
 {
+    struct options *options = &process->options;
     u32 files = host_files_max();
+    if (files < FILES_MIN) {
+        snprintf(process->error, ERROR_BYTES,
+                 "%u open files are allowed, at least %u are needed; remedy: raise the limit (ulimit -n, LimitNOFILE)",
+                 files, FILES_MIN);
+        return -EMFILE;
+    }
     u32 possible = files - min_u32(FILES_RESERVED, files / 2);
-    if (options->connections_max <= possible) return;
+    if (options->connections_max <= possible) return 0;
     log_warn("connections_limited", LOG_U64("wanted", options->connections_max),
              LOG_U64("possible", possible),
              LOG_TEXT("remedy", "raise the limit of open files (ulimit -n, LimitNOFILE)"));
     options->connections_max = possible;
+    return 0;
 }
 
 static void warn_durability(const struct options *options)
@@ -164,7 +173,7 @@ static int run(struct process *process)
 {
     process->signal_fd = host_signals();
     if (process->signal_fd < 0) return stopped("no_signals", strerror(-process->signal_fd));
-    limit_connections(&process->options);
+    if (limit_connections(process) < 0) return stopped("too_few_files", process->error);
     warn_durability(&process->options);
     if (io_create(&process->io, process->error, ERROR_BYTES) < 0) return stopped("no_io", process->error);
     if (recover(process) < 0) return stopped("not_recovered", process->error);

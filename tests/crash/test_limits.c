@@ -22,6 +22,7 @@
 #define CREATES_MAX 3000u
 #define CROWD       10000u
 #define PATIENCE_S  60
+#define FILES_MIN   48u          /* with fewer a server does not start */
 #define OWN_FILES   200u         /* of the test process, besides the crowd's */
 #define CONN_BYTES  (3u * 4096u) /* a connection's own share: inbox, outbox, the rest */
 
@@ -245,17 +246,16 @@ Test(limits, without_descriptors_who_is_connected_is_served)
 /* Connections must not take the descriptors that log and store need. */
 Test(limits, few_descriptors_leave_enough_for_log_and_store)
 {
-    enum { FILES = 64 };
-    int fds[FILES];
+    int fds[FILES_MIN];
     u32 count = 0;
-    struct rlimit few = {.rlim_cur = FILES, .rlim_max = FILES};
+    struct rlimit few = {.rlim_cur = FILES_MIN, .rlim_max = FILES_MIN};
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
     daemon_start(&here, data, NULL);
     cr_assert_not_null(strstr(here.log, "event=connections_limited"), "%s", here.log);
     int fd = wire_open(here.address);
     wire_catalog(fd);
     u64 possible = wire_metric(fd, "connections_max");
-    cr_assert_lt(possible, FILES - 16);
+    cr_assert_lt(possible, FILES_MIN - 16);
     while (count + 1 < possible) fds[count++] = wire_open(here.address);
     int extra = wire_connect(here.address);
     const struct tkd_frame *answer = wire_receive(extra);
@@ -273,6 +273,18 @@ Test(limits, few_descriptors_leave_enough_for_log_and_store)
     }
     close(fd);
     cr_assert_eq(daemon_end(&here, SIGTERM), 0, "%s", here.log);
+}
+
+/* Who says that it is ready can serve somebody. */
+Test(limits, too_few_descriptors_are_refused_at_the_start)
+{
+    char line[4200];
+    struct rlimit few = {.rlim_cur = FILES_MIN - 1, .rlim_max = FILES_MIN - 1};
+    snprintf(line, sizeof line, "--data %s --listen 127.0.0.1:0", data);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    cr_assert_eq(daemon_run(&here, line), 1);
+    cr_assert_not_null(strstr(here.log, "event=too_few_files"), "%s", here.log);
+    cr_assert_not_null(strstr(here.log, "remedy"), "%s", here.log);
 }
 
 /* ---- A crowd ---- */

@@ -1,5 +1,7 @@
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <liburing.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -142,6 +144,43 @@ static void *ask_little(void *unused)
     return unused;
 }
 
+static bool stop_when_parked; /* while a wish is under way */
+
+static void before_turn(void)
+{
+    if (!stop_when_parked || !server.conns.slots[0].parked) return;
+    stop_when_parked = false;
+    kill(getpid(), SIGTERM);
+}
+
+/* Both in the place of liburing's. */
+int io_uring_submit_and_wait(struct io_uring *ring, unsigned count)
+{
+    static int (*real)(struct io_uring *, unsigned);
+    if (real == NULL) *(void **)(void *)&real = dlsym(RTLD_NEXT, "io_uring_submit_and_wait");
+    before_turn();
+    return real(ring, count);
+}
+
+int io_uring_submit_and_get_events(struct io_uring *ring)
+{
+    static int (*real)(struct io_uring *);
+    if (real == NULL) *(void **)(void *)&real = dlsym(RTLD_NEXT, "io_uring_submit_and_get_events");
+    before_turn();
+    return real(ring);
+}
+
+static void *wish_for_a_checkpoint(void *unused)
+{
+    static union wire_frame frame;
+    peer_hello(peers[0]);
+    wire_catalog(peers[0]);
+    wire_empty_frame(&frame, TKD_OP_CHECKPOINT, 7);
+    const struct tkd_frame *answer = wire_call(peers[0], &frame);
+    cr_assert(answer->status == TKD_OK && answer->seq == 7);
+    return unused;
+}
+
 static void *ask_much(void *unused)
 {
     static union wire_frame frame;
@@ -186,6 +225,14 @@ Test(server, who_got_no_memory_for_an_answer_gets_it_when_others_have_read)
     cr_assert_eq(create(NULL, 0), 0, "%s", error);
     cr_assert_lt(2 * server.conns.out_quota.max_bytes, (PEERS - 2) * (u64)TKD_FRAME_BYTES_MAX);
     cr_assert(serve_peers(ask_much));
+}
+
+Test(server, a_wish_under_way_is_answered_before_a_stop)
+{
+    stop_when_parked = true;
+    cr_assert_eq(create(NULL, 0), 0, "%s", error);
+    cr_assert(serve_peers(wish_for_a_checkpoint));
+    cr_assert_not(stop_when_parked);
 }
 
 Test(server, a_stop_without_room_for_its_checkpoint_says_so)
