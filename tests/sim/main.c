@@ -8,6 +8,7 @@
  *
  * `--require FILE` in front of them: every mark must have been reached but those that the file names.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,6 +89,25 @@ static void swarm(struct tally *tally, double seconds)
     } while ((double)(now.tv_sec - begin.tv_sec) < seconds);
 }
 
+static int usage(const char *word)
+{
+    fprintf(stderr,
+            "'%s' is no seed\n"
+            "usage: ticketsim [--require FILE] SEED... | --range FIRST COUNT | --swarm SECONDS | --exhaustive [POINT]\n"
+            "  --require FILE   fail when a mark was not reached that FILE does not name\n"
+            "  VERBOSE=1        tell the life of a seed\n",
+            word);
+    return 2;
+}
+
+static bool seed_read(const char *text, u64 *seed)
+{
+    char *end;
+    errno = 0;
+    *seed = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0;
+}
+
 int main(int argc, char **argv)
 {
     struct tally tally = {0};
@@ -112,7 +132,8 @@ int main(int argc, char **argv)
         for (u64 seed = first; seed < first + count; seed++) live(seed, &tally, false);
     } else {
         for (int i = 1; i < argc; i++) {
-            u64 seed = strtoull(argv[i], NULL, 10);
+            u64 seed;
+            if (!seed_read(argv[i], &seed)) return usage(argv[i]);
             u64 trace = live(seed, &tally, getenv("VERBOSE") != NULL);
             printf("seed %" PRIu64 ": trace %016" PRIx64 "\n", seed, trace);
         }
