@@ -355,7 +355,7 @@ static void power_loss(void)
         if (!inode->used || inode->directory) continue;
         sectors_gamble(inode, true);
         /* Nor is there what a sync had failed to bring to the disk, whatever the cache has shown since. */
-        if (inode->memory_fd != 0) memcpy(inode->cache, inode->durable, inode->bytes_max);
+        if (inode->memory_fd != 0 && inode->bytes_max > 0) memcpy(inode->cache, inode->durable, inode->bytes_max);
     }
     disk->journal_count = 0;
 }
