@@ -355,6 +355,8 @@ void conns_tick(struct conns *conns)
     bool pressure = conns->in_quota.refused || conns->out_quota.refused || !list_empty(&conns->starved) ||
                     !list_empty(&conns->starved_members) || conns->stopping;
     conns->in_quota.refused = conns->out_quota.refused = false;
+    for (struct link *link = conns->waiting.next; link != &conns->waiting; link = link->next)
+        LIST_ENTRY(link, struct conn, turn)->progress_ms = conns->now_ms; /* the pipeline is slow, not they */
     for (u32 i = 0; i < conns->used_slots; i++) {
         if (conns->slots[i].phase != CONN_FREE) tick(&conns->slots[i], pressure);
     }

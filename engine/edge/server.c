@@ -101,7 +101,6 @@ static bool put_aside(struct server *server, struct conn *conn, enum service_ver
     case SERVICE_ANSWERED:
         return false;
     case SERVICE_WAIT:
-        conn->progress_ms = server->conns.now_ms; /* it is not the one that is slow */
         list_push_front(&server->conns.waiting, &conn->turn);
         return true;
     case SERVICE_NO_ROOM:

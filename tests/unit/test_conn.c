@@ -301,6 +301,15 @@ Test(conn, a_silent_one_that_holds_memory_goes_when_others_need_it)
     conns.now_ms += CONN_SILENT_MS;
     conns_tick(&conns);
     cr_assert_eq(silent->phase, CONN_OPEN, "nobody needs it");
+    list_push(&conns.waiting, &silent->turn);
+    for (u32 i = 0; i < 2; i++) {
+        conns.now_ms += CONN_SILENT_MS;
+        cr_assert_not(quota_has(&conns.in_quota, conns.in_quota.max_bytes));
+        conns_tick(&conns);
+        cr_assert_eq(silent->phase, CONN_OPEN, "it waits for the pipeline, which is no silence");
+    }
+    list_remove(&silent->turn);
+    conns.now_ms += CONN_SILENT_MS;
     cr_assert_not(quota_has(&conns.in_quota, conns.in_quota.max_bytes));
     conns_tick(&conns);
     cr_assert_eq(silent->phase, CONN_CLOSING);
