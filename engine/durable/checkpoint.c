@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mark.h"
+#include "durable/segment.h"
 #include "port/clock.h"
 #include "port/file.h"
 
@@ -454,8 +455,7 @@ static void copy_done(struct store_job *job, i32 result)
     char partial[FILE_PATH_BYTES], path[FILE_PATH_BYTES];
     /* An empty log: the copy is a whole data directory. */
     if (result == 0) result = backup_path(checkpoint, path, ".", ".partial/log");
-    if (result == 0) result = file_make_directory(path);
-    if (result > 0) result = 0; /* made, as it should be */
+    if (result == 0) result = segments_unused_make(path);
     if (result == 0) result = backup_path(checkpoint, partial, ".", ".partial");
     if (result == 0) result = file_sync_directory(partial);
     if (result == 0) result = backup_path(checkpoint, path, "", "");
@@ -472,8 +472,8 @@ static void copy_done(struct store_job *job, i32 result)
 /* What a backup of this name left behind when it was interrupted. */
 static void backup_leftover_remove(const struct checkpoint *checkpoint)
 {
-    static const char *const parts[] = {".partial/store/data.mdb", ".partial/store", ".partial/log",
-                                        ".partial"};
+    static const char *const parts[] = {".partial/store/data.mdb", ".partial/store",
+                                        (".partial/log/" SEGMENTS_UNUSED), ".partial/log", ".partial"};
     for (u32 i = 0; i < ARRAY_COUNT(parts); i++) {
         char path[FILE_PATH_BYTES];
         if (backup_path(checkpoint, path, ".", parts[i]) == 0) (void)file_remove(path);

@@ -47,31 +47,33 @@ enum decision decide_next(const struct log_end *end)
         YES = IS(true)
     };
     static const struct {
-        u8 here, next, later, store_ahead;
+        u8 here, next, later, store_ahead, lost;
         enum decision decision;
     } lines[] = {
         /* It verifies and continues the chain. */
-        {BATCH, ANY, ANY, ANY, DECIDE_TAKE},
+        {BATCH, ANY, ANY, ANY, ANY, DECIDE_TAKE},
         /* Written by a program that knew another past; what it had read is gone. */
-        {BROKEN, ANY, ANY, ANY, REFUSE_DAMAGED},
+        {BROKEN, ANY, ANY, ANY, ANY, REFUSE_DAMAGED},
         /* To be read by another program, not to be cut by this one. */
-        {STRANGE, ANY, ANY, ANY, REFUSE_STRANGE},
+        {STRANGE, ANY, ANY, ANY, ANY, REFUSE_STRANGE},
         /* A segment may end anywhere: the next one says whether this one did. */
-        {NONE, UNREAD, ANY, ANY, DECIDE_READ_NEXT},
-        {NONE, BATCH, ANY, ANY, DECIDE_TAKE_NEXT},
-        {NONE, STRANGE, ANY, ANY, REFUSE_STRANGE},
+        {NONE, UNREAD, ANY, ANY, ANY, DECIDE_READ_NEXT},
+        {NONE, BATCH, ANY, ANY, ANY, DECIDE_TAKE_NEXT},
+        {NONE, STRANGE, ANY, ANY, ANY, REFUSE_STRANGE},
         /* A segment is begun only when all before it is durable, so what is missing was. */
-        {NONE, BROKEN, ANY, ANY, REFUSE_DAMAGED},
+        {NONE, BROKEN, ANY, ANY, ANY, REFUSE_DAMAGED},
         /* Segments are numbered without gaps, and removed from the ends. */
-        {NONE, GAP, ANY, ANY, REFUSE_GAP},
+        {NONE, GAP, ANY, ANY, ANY, REFUSE_GAP},
         /* Nothing continues: torn or damaged? */
-        {NONE, NONE, IS(LATER_UNREAD), ANY, DECIDE_READ_LATER},
-        {NONE, NONE, IS(LATER_PROOF), ANY, REFUSE_DAMAGED},
-        {NONE, NONE, IS(LATER_STRANGE), ANY, REFUSE_STRANGE},
+        {NONE, NONE, IS(LATER_UNREAD), ANY, ANY, DECIDE_READ_LATER},
+        {NONE, NONE, IS(LATER_PROOF), ANY, ANY, REFUSE_DAMAGED},
+        {NONE, NONE, IS(LATER_STRANGE), ANY, ANY, REFUSE_STRANGE},
         /* What is in the store was durable in the log before. */
-        {NONE, NONE, HARMLESS, YES, REFUSE_END},
+        {NONE, NONE, HARMLESS, YES, ANY, REFUSE_END},
+        /* A log keeps the last batch that was durable, and loses the mark of one that was never used only then. */
+        {NONE, NONE, HARMLESS, NO, YES, REFUSE_MISSING},
         /* Nobody was told of anything from here on. */
-        {NONE, NONE, HARMLESS, NO, DECIDE_CUT},
+        {NONE, NONE, HARMLESS, NO, NO, DECIDE_CUT},
     };
     ASSERT(end->here != HOLDS_UNREAD && end->here != HOLDS_GAP);
     enum decision decision = 0;
@@ -79,6 +81,7 @@ enum decision decide_next(const struct log_end *end)
         if ((lines[i].here & IS(end->here)) == 0 || (lines[i].next & IS(end->next)) == 0) continue;
         if ((lines[i].later & IS(end->later)) == 0 || (lines[i].store_ahead & IS(end->store_ahead)) == 0)
             continue;
+        if ((lines[i].lost & IS(end->lost)) == 0) continue;
         ASSERT(decision == 0);
         decision = lines[i].decision;
     }

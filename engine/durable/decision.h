@@ -25,6 +25,7 @@ enum decision {
     REFUSE_DAMAGED,    /* it had been durable */
     REFUSE_GAP,        /* a segment is missing */
     REFUSE_END,        /* the store covers more than the log has */
+    REFUSE_MISSING,    /* there is nothing, but there was something */
     REFUSE_BEGIN,      /* the log begins behind what the store covers */
     REFUSE_BEGIN_DAMAGED,
     DECISIONS_END
@@ -78,6 +79,7 @@ struct log_end {
     enum holds next; /* at the beginning of the next segment */
     enum later later;
     bool store_ahead; /* the store covers more than has been read */
+    bool lost;        /* no batch at all was found, of a log that had some */
 };
 
 enum decision decide_next(const struct log_end *end);

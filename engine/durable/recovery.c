@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mark.h"
+#include "durable/segment.h"
 #include "port/ahead.h"
 #include "port/clock.h"
 #include "port/file.h"
@@ -51,9 +52,14 @@ static i32 root_commit(const struct opening *opening, const struct store_root *r
     return result < 0 ? explain(opening, result, "cannot write the store in", "free some disk space") : 0;
 }
 
+/* From its root on a store has a log: one that is not there any more is missed. */
 static i32 root_make(struct opening *opening)
 {
     struct recovery *recovery = opening->recovery;
+    char log[FILE_PATH_BYTES];
+    i32 result = file_join(log, recovery->data, "log");
+    if (result == 0) result = segments_unused_make(log);
+    if (result < 0) return explain(opening, result, "cannot begin the log in", "make the directory writable");
     MARK("store made");
     recovery->created = true;
     recovery->root = (struct store_root){

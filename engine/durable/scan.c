@@ -96,8 +96,25 @@ static i32 refuse_end(const struct pass *pass)
     return -EIO;
 }
 
+/* The first batch of its first segment at least was durable, whatever was covered by the store since. */
+static i32 refuse_missing(const struct pass *pass)
+{
+    MARK("missing log refused");
+    char first[64] = "it has no segments";
+    if (pass->scan->segments->count > 0)
+        snprintf(first, sizeof first, "nothing verifies in segment " SEGMENT_NAME " at offset 0",
+                 segment_at(pass, 0)->number);
+    snprintf(pass->error, pass->error_bytes,
+             "the log is missing: %s, but it had been used; remedy: put the log that belongs to this store back, or "
+             "start from a backup (or make an empty file '" SEGMENTS_UNUSED
+             "' in the log's directory, and lose what was logged behind op %" PRIu64 ")",
+             first, pass->scan->after_op);
+    return -EIO;
+}
+
 static i32 refuse(const struct pass *pass, enum decision decision)
 {
+    if (decision == REFUSE_MISSING) return refuse_missing(pass);
     if (decision == REFUSE_STRANGE) return refuse_strange(pass);
     if (decision == REFUSE_GAP) return refuse_gap(pass);
     if (decision == REFUSE_END) return refuse_end(pass);
@@ -303,7 +320,8 @@ static i32 read_all(struct pass *pass)
     struct scan *scan = pass->scan;
     for (;;) {
         const struct batch *batch;
-        struct log_end end = {.store_ahead = scan->op_last < scan->after_op};
+        struct log_end end = {.store_ahead = scan->op_last < scan->after_op,
+                              .lost = !scan->found && !scan->unused};
         i32 result = holds_at(pass, scan->segment, scan->offset, &batch, &end.here);
         enum decision decision = DECIDE_CUT;
         while (result == 0) {
@@ -412,7 +430,11 @@ i32 scan_run(struct scan *scan, char *error, u32 error_bytes)
     struct pass pass = {.scan = scan, .error = error, .error_bytes = error_bytes};
     scan->op_last = scan->after_op;
     scan->checksum = scan->after_checksum;
-    if (scan->segments->count == 0) return 0;
+    if (scan->segments->count == 0) {
+        struct log_end end = {HOLDS_NOTHING, HOLDS_NOTHING, LATER_NOTHING, .lost = !scan->unused};
+        enum decision decision = decide_next(&end);
+        return decision_refuses(decision) ? refuse(&pass, decision) : 0;
+    }
     i32 result = window_open(&pass.window, WINDOW_AHEAD_BYTES);
     if (result < 0) {
         snprintf(error, error_bytes, "no memory to read the log; remedy: free some");

@@ -97,6 +97,36 @@ i32 segments_open(struct segments *segments, const char *directory, bool write, 
     return result;
 }
 
+/* ---- Was it ever used? ---- */
+
+i32 segments_unused_make(const char *directory)
+{
+    char path[FILE_PATH_BYTES];
+    bool direct;
+    i32 result = file_make_directory(directory);
+    if (result >= 0) result = file_join(path, directory, SEGMENTS_UNUSED);
+    if (result < 0) return result;
+    i32 fd = file_open(path, true, true, &direct);
+    if (fd < 0) return fd;
+    result = file_sync(fd);
+    file_close(fd);
+    return result < 0 ? result : file_sync_directory(directory);
+}
+
+i32 segments_unused_remove(const char *directory)
+{
+    char path[FILE_PATH_BYTES];
+    i32 result = file_join(path, directory, SEGMENTS_UNUSED);
+    if (result == 0) result = file_remove(path);
+    return result < 0 ? result : file_sync_directory(directory);
+}
+
+bool segments_unused(const char *directory)
+{
+    char path[FILE_PATH_BYTES];
+    return file_join(path, directory, SEGMENTS_UNUSED) == 0 && file_exists(path) == 1;
+}
+
 /* ---- Files ---- */
 
 static i32 fill(i32 fd, u64 offset, u64 end)

@@ -8,6 +8,7 @@
 
 #define SEGMENTS_MAX       65536u
 #define SEGMENT_PREPARING  "segment.preparing" /* the name of one that is not filled yet */
+#define SEGMENTS_UNUSED    "unused"            /* the name of the file that says so */
 #define SEGMENT_FILL_BYTES (1u << 20)          /* of zeros in one write */
 
 struct segment {
@@ -32,6 +33,11 @@ i32 segment_path(char *path, const char *directory, u64 number);
  * are removed when `write`. */
 i32 segments_open(struct segments *segments, const char *directory, bool write, char *error, u32 error_bytes);
 void segments_close(struct segments *segments);
+/* A log without any batch is one that was lost, unless it says that it was never used: so a new one begins, that of a
+ * backup too. Made with the directory, and durable, before there is a store; removed when the first batch is durable. */
+i32 segments_unused_make(const char *directory);
+i32 segments_unused_remove(const char *directory);
+bool segments_unused(const char *directory);
 /* false: no memory. */
 bool segments_add(struct segments *segments, const struct segment *segment);
 void segments_drop_first(struct segments *segments);

@@ -54,6 +54,7 @@ struct wal {
     struct progress synced;  /* durable */
     u64 sync_goal_op;        /* wanted by wal_sync() */
     bool marked;             /* the last batch is a mark */
+    bool unused;             /* says the directory: until the first batch is durable */
 
     struct io_op write;
     bool write_durable; /* the one in flight: durable when it is done */
@@ -253,6 +254,15 @@ static void advance_durable(struct wal *wal, u64 op)
     if (wal->config.durable != NULL) wal->config.durable(wal->config.owner);
 }
 
+/* From the first durable batch on a log without any is one that was lost. Once in a life, so the loop may wait for it;
+ * when it fails the next start tries again. */
+static void used_note(struct wal *wal)
+{
+    if (!wal->unused || wal->synced.seq == 0) return;
+    wal->unused = false;
+    (void)segments_unused_remove(wal->directory);
+}
+
 static void write_done(struct io_op *op, i32 result)
 {
     struct wal *wal = op->owner;
@@ -263,6 +273,7 @@ static void write_done(struct io_op *op, i32 result)
     }
     wal->written = wal->sent;
     if (wal->write_durable) wal->synced = wal->written; /* all before a segment's first batch is synced */
+    used_note(wal);
     if (wal->closing) return;
     submit_next(wal);
     settle(wal);
@@ -397,7 +408,10 @@ bool wal_reserve_ready(const struct wal *wal) { return wal->reserve.state == RES
 void wal_recycle(struct wal *wal, u64 op)
 {
     ASSERT(op <= wal->synced.op);
-    while (wal->free_count + 1 < wal->segments.count && wal->segments.items[wal->free_count].op_last <= op) {
+    const struct segment *items = wal->segments.items;
+    /* The one with the last durable op stays: a log without any batch is refused. */
+    while (wal->free_count + 1 < wal->segments.count && items[wal->free_count].op_last <= op &&
+           items[wal->free_count].op_last < wal->synced.op) {
         wal->free_count++;
     }
     if (wal->reserve.state == RESERVE_FULL && wal->free_count > 0) reserve_prepare(wal);
@@ -460,6 +474,7 @@ static i32 log_read(struct wal *wal, u64 after_op, wal_entry_fn *fn, void *owner
         .machine_version = wal->config.machine_version,
         .after_op = after_op,
         .after_checksum = wal->config.after_checksum,
+        .unused = segments_unused(wal->directory),
         .fn = fn,
         .owner = owner,
         .segments = &wal->segments,
@@ -468,6 +483,8 @@ static i32 log_read(struct wal *wal, u64 after_op, wal_entry_fn *fn, void *owner
     if (result == 0) result = scan_run(&scan, error, error_bytes);
     if (result < 0) return result;
     result = end_prepare(wal, &scan);
+    if (result == 0 && scan.unused && scan.found) result = segments_unused_remove(wal->directory);
+    wal->unused = scan.unused && !scan.found;
     if (result < 0) {
         snprintf(error, error_bytes, "cannot prepare the log in %s: %s; remedy: %s", wal->directory,
                  strerror(-result),

@@ -7,7 +7,7 @@
 #include "port/store.h"
 #include "tests/fuzz/desk.h"
 
-#define DISK_FILES_MAX  8u
+#define DISK_FILES_MAX  10u
 #define DISK_FILE_BYTES (128u << 10)
 #define DISK_NAME_BYTES 24u
 

@@ -9,6 +9,7 @@
 #include "core/frame.h"
 #include "durable/checkpoint.h"
 #include "durable/recovery.h"
+#include "durable/segment.h"
 #include "edge/server.h"
 #include "tests/fuzz/disk.h"
 #include "tests/fuzz/kernel.h"
@@ -290,6 +291,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
     struct recovery recovery;
     disk_clear(&served);
     disk_checkpoint(live.state, &root);
+    disk_add("data/log/" SEGMENTS_UNUSED, 0); /* as a backup */
     kernel_begin(&(struct kernel){.accept = on_accept,
                                   .receive = on_receive,
                                   .send = on_send,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/frame.h"
+#include "durable/segment.h"
 #include "tests/support/directory.h"
 
 #define MARK_PATIENCE_US 10000000u /* no test waits for this */
@@ -36,6 +37,7 @@ void log_setup(struct log_fixture *fixture)
     directory_make(fixture->root);
     ASSERT(snprintf(fixture->directory, sizeof fixture->directory, "%.4000s/log", fixture->root) > 0);
     ASSERT(io_create(&fixture->io, fixture->error, sizeof fixture->error) == 0);
+    ASSERT(segments_unused_make(fixture->directory) == 0);
     fixture->config = (struct wal_config){
         .directory = fixture->directory,
         .store_id = LOG_STORE_ID,

@@ -194,6 +194,21 @@ Test(conn, attaching_fences_the_one_who_had_the_session)
     close(peers[1]);
 }
 
+Test(conn, attaching_fences_whoever_stands_behind_the_others)
+{
+    int peers[4];
+    struct conn *all[4];
+    for (u32 i = 0; i < 3; i++) all[i] = connect_pair(&peers[i]);
+    conn_attach(all[2], 77);
+    for (u32 i = 0; i < 2; i++) conn_close(all[i]);
+    while (conns.count > 1) io_run(io, true);
+    all[3] = connect_pair(&peers[3]);
+    cr_assert_lt(all[3]->index, all[2]->index);
+    conn_attach(all[3], 77);
+    cr_assert_eq(conn_session(all[2]), 0);
+    for (u32 i = 0; i < 4; i++) close(peers[i]);
+}
+
 Test(conn, who_has_a_session_finds_memory_that_strangers_cannot_take)
 {
     int peers[2];

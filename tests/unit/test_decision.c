@@ -3,14 +3,15 @@
 #include "durable/decision.h"
 
 /* Every combination of what can be known; that each has exactly one decision is asserted by the tables. */
-#define COMBINATIONS (HOLDS_END * HOLDS_END * LATER_END * 2u)
+#define COMBINATIONS (HOLDS_END * HOLDS_END * LATER_END * 4u)
 
 static bool combination(u32 number, struct log_end *end)
 {
     end->here = number % HOLDS_END;
     end->next = number / HOLDS_END % HOLDS_END;
     end->later = number / (HOLDS_END * HOLDS_END) % LATER_END;
-    end->store_ahead = number / (HOLDS_END * HOLDS_END * LATER_END) == 1;
+    end->store_ahead = number / (HOLDS_END * HOLDS_END * LATER_END) % 2 == 1;
+    end->lost = number / (HOLDS_END * HOLDS_END * LATER_END) / 2 == 1;
     return end->here != HOLDS_UNREAD && end->here != HOLDS_GAP;
 }
 
@@ -30,7 +31,7 @@ Test(decision, every_combination_has_one)
         given[decide_next(&end)] = true;
         count++;
     }
-    cr_assert_eq(count, 5 * 7 * 5 * 2);
+    cr_assert_eq(count, 5 * 7 * 5 * 2 * 2);
     for (u32 first = 0; first < FIRST_END; first++) {
         for (u32 newer = 0; newer < NEWER_END; newer++) given[decide_begin(first, newer)] = true;
     }
@@ -63,6 +64,7 @@ Test(decision, the_log_is_cut_only_where_all_behind_is_known_and_nobody_was_told
         cr_assert(!something(end.here) && !something(end.next));
         cr_assert(end.later == LATER_NOTHING || end.later == LATER_UNTOLD);
         cr_assert_not(end.store_ahead);
+        cr_assert_not(end.lost);
     }
 }
 

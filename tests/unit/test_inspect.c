@@ -151,7 +151,12 @@ Test(inspect, it_compares_with_the_store)
 
 Test(inspect, no_log_is_explained)
 {
-    struct inspect_config config = {.directory = log_.directory};
+    struct inspect_config config = {.directory = "/no/such/log", .verify = true};
     cr_assert_eq(wal_inspect(&config, &summary, log_.error, sizeof log_.error), -ENOENT);
     cr_assert(strstr(log_.error, "cannot open the log"), "%s", log_.error);
+    config.directory = log_.directory;
+    cr_assert_eq(wal_inspect(&config, &summary, log_.error, sizeof log_.error), 0, "%s", log_.error);
+    cr_assert_eq(segments_unused_remove(log_.directory), 0);
+    cr_assert_eq(wal_inspect(&config, &summary, log_.error, sizeof log_.error), -EIO);
+    cr_assert(strstr(log_.error, "the log is missing"), "%s", log_.error);
 }

@@ -109,7 +109,8 @@ Test(recovery, other_versions_are_refused)
     expect_refusal(-EPROTONOSUPPORT, "format version 3");
 }
 
-Test(recovery, a_store_without_its_log_starts_from_the_checkpoint)
+/* Missed with and without a checkpoint; who wants to go on without it has to say so. */
+Test(recovery, a_store_without_its_log_is_refused)
 {
     fill();
     cr_assert_eq(house_checkpoint(&house, NULL), 0);
@@ -118,6 +119,8 @@ Test(recovery, a_store_without_its_log_starts_from_the_checkpoint)
     char path[4096];
     cr_assert_eq(file_join(path, house.data, "log"), 0);
     directory_remove(path);
+    for (u32 i = 0; i < 2; i++) expect_refusal(-EIO, "the log is missing");
+    cr_assert_eq(segments_unused_make(path), 0);
     cr_assert_eq(house_open(&house), 0, "%s", house.error);
     cr_assert_eq(house_digest(&house), digest);
     cr_assert_eq(wal_checksum(house.recovery.wal), checksum); /* the chain goes on */
@@ -155,7 +158,34 @@ Test(recovery, stored_events_that_the_log_does_not_lead_to_are_refused)
     char path[4096];
     cr_assert_eq(file_join(path, house.data, "log"), 0);
     directory_remove(path);
+    expect_refusal(-EIO, "the log is missing");
+    cr_assert_eq(segments_unused_make(path), 0);
     expect_refusal(-EIO, "the end of the log is missing");
+}
+
+/* Every command that was acknowledged is missed when the segment with it is, checkpoint or not. */
+Test(recovery, a_log_without_its_segments_is_refused)
+{
+    char path[4096], unused[4096];
+    cr_assert_eq(file_join(path, house.data, "log"), 0);
+    cr_assert_eq(file_join(unused, path, SEGMENTS_UNUSED), 0);
+    for (u32 checkpoints = 0; checkpoints < 2; checkpoints++) {
+        cr_assert_eq(file_exists(unused), checkpoints == 0);
+        house_feed(&house, rig, 1);
+        house_drain(&house);
+        cr_assert_eq(file_exists(unused), 0);
+        if (checkpoints > 0) cr_assert_eq(house_checkpoint(&house, NULL), 0);
+        u64 digest = house_digest(&house);
+        house_kill(&house);
+        char first[4096], away[4096];
+        cr_assert_eq(segment_path(first, path, 1), 0);
+        cr_assert_eq(file_join(away, house.data, "away"), 0);
+        cr_assert_eq(file_rename(first, away), 0); /* what is left is the reserve */
+        expect_refusal(-EIO, "the log is missing");
+        cr_assert_eq(file_rename(away, first), 0);
+        cr_assert_eq(house_open(&house), 0, "%s", house.error);
+        cr_assert_eq(house_digest(&house), digest);
+    }
 }
 
 Test(recovery, one_stored_event_more_than_the_log_leads_to_is_refused)

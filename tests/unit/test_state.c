@@ -285,24 +285,31 @@ Test(state, the_numbers_of_tickets_have_an_end)
     rig_destroy(rig);
 }
 
+static enum tkd_status tag(struct rig *rig, u64 id, u32 first, u32 count)
+{
+    char name[16];
+    rig_begin(rig, TKD_OP_TICKET_UPDATE);
+    for (u32 i = first; i < first + count; i++) {
+        snprintf(name, sizeof name, "t%u", i);
+        rig_add(rig, TKD_RECORD_ticket_update, &(struct tkd_ticket_update){.kind = TKD_VERB_TAG, .ticket = id},
+                (const char *const[]){NULL, NULL, name});
+    }
+    return rig_run(rig);
+}
+
 /* Every ticket has as many tags as it may: links run out before tickets do. */
 Test(state, no_room_for_more_tags)
 {
     struct rig *rig = desk();
     const struct table *labels = &rig->state->tables[TABLE_LABEL];
     u64 id = 0;
-    char name[16];
-    while (table_free(labels) > 0) {
+    while (table_free(labels) > 1) {
         id = rig_create_ticket(rig, 3, 0);
-        u32 count = min_u32(TICKET_TAGS_MAX, table_free(labels));
-        rig_begin(rig, TKD_OP_TICKET_UPDATE);
-        for (u32 i = 0; i < count; i++) {
-            snprintf(name, sizeof name, "t%u", i);
-            rig_add(rig, TKD_RECORD_ticket_update, &(struct tkd_ticket_update){.kind = TKD_VERB_TAG, .ticket = id},
-                    (const char *const[]){NULL, NULL, name});
-        }
-        cr_assert_eq(rig_run(rig), TKD_OK);
+        cr_assert_eq(tag(rig, id, 1, min_u32(TICKET_TAGS_MAX - 1, table_free(labels) - 1)), TKD_OK);
     }
+    cr_assert_eq(tag(rig, id, TICKET_TAGS_MAX, 2), TKD_DESK_FULL, "for two there is no room");
+    cr_assert_eq(tag(rig, id, TICKET_TAGS_MAX, 1), TKD_OK);
+    cr_assert_eq(table_free(labels), 0);
     cr_assert_eq(rig_verb(rig, id, TKD_VERB_TAG, 0, "x").status, TKD_DESK_FULL);
     cr_assert_eq(rig_verb(rig, id, TKD_VERB_NOTE, 0, "x").status, TKD_OK);
     cr_assert_eq(rig_verb(rig, id, TKD_VERB_UNTAG, 0, "t1").status, TKD_OK);
