@@ -70,7 +70,7 @@ enum decision decide_next(const struct log_end *end)
         {NONE, NONE, IS(LATER_STRANGE), ANY, ANY, REFUSE_STRANGE},
         /* What is in the store was durable in the log before. */
         {NONE, NONE, HARMLESS, YES, ANY, REFUSE_END},
-        /* A log keeps the last batch that was durable, and loses the mark of one that was never used only then. */
+        /* The segment with the last durable command is kept, so there was one. */
         {NONE, NONE, HARMLESS, NO, YES, REFUSE_MISSING},
         /* Nobody was told of anything from here on. */
         {NONE, NONE, HARMLESS, NO, NO, DECIDE_CUT},

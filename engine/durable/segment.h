@@ -33,8 +33,9 @@ i32 segment_path(char *path, const char *directory, u64 number);
  * are removed when `write`. */
 i32 segments_open(struct segments *segments, const char *directory, bool write, char *error, u32 error_bytes);
 void segments_close(struct segments *segments);
-/* A log without any batch is one that was lost, unless it says that it was never used: so a new one begins, that of a
- * backup too. Made with the directory, and durable, before there is a store; removed when the first batch is durable. */
+/* A log without any batch is one that was lost, unless it says that it was never used: so a new one begins, that of
+ * a backup too. Made with the directory, and durable, before there is a store; removed behind the first durable
+ * batch. */
 i32 segments_unused_make(const char *directory);
 i32 segments_unused_remove(const char *directory);
 bool segments_unused(const char *directory);

@@ -258,7 +258,8 @@ static void advance_durable(struct wal *wal, u64 op)
  * when it fails the next start tries again. */
 static void used_note(struct wal *wal)
 {
-    if (!wal->unused || wal->synced.seq == 0) return;
+    if (!wal->unused) return;
+    ASSERT(wal->synced.seq > 0);
     wal->unused = false;
     (void)segments_unused_remove(wal->directory);
 }
