@@ -110,14 +110,11 @@ static i32 verify(struct inspection *inspection, char *error, u32 error_bytes)
 {
     const struct inspect_config *config = inspection->config;
     const struct inspect_summary *summary = inspection->summary;
-    bool unused = segments_unused(config->directory);
     struct scan whole = {.after_op = summary->op_first == 0 ? config->after_op : summary->op_first - 1,
-                         .any_checksum = true,
-                         .unused = unused};
+                         .any_checksum = true};
     i32 result = scan_once(inspection, &whole, error, error_bytes);
     if (result == 0 && config->after_op > 0) {
-        struct scan fitting = {
-            .after_op = config->after_op, .after_checksum = config->after_checksum, .unused = unused};
+        struct scan fitting = {.after_op = config->after_op, .after_checksum = config->after_checksum};
         result = scan_once(inspection, &fitting, error, error_bytes);
     }
     if (result == 0 && summary->unsound > 0) {

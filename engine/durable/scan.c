@@ -321,7 +321,7 @@ static i32 read_all(struct pass *pass)
     for (;;) {
         const struct batch *batch;
         struct log_end end = {.store_ahead = scan->op_last < scan->after_op,
-                              .lost = !scan->found && !scan->unused};
+                              .lost = !scan->found && !scan->segments->unused};
         i32 result = holds_at(pass, scan->segment, scan->offset, &batch, &end.here);
         enum decision decision = DECIDE_CUT;
         while (result == 0) {
@@ -431,7 +431,7 @@ i32 scan_run(struct scan *scan, char *error, u32 error_bytes)
     scan->op_last = scan->after_op;
     scan->checksum = scan->after_checksum;
     if (scan->segments->count == 0) {
-        struct log_end end = {HOLDS_NOTHING, HOLDS_NOTHING, LATER_NOTHING, .lost = !scan->unused};
+        struct log_end end = {HOLDS_NOTHING, HOLDS_NOTHING, LATER_NOTHING, .lost = !scan->segments->unused};
         enum decision decision = decide_next(&end);
         return decision_refuses(decision) ? refuse(&pass, decision) : 0;
     }

@@ -14,7 +14,6 @@ struct scan {
     u64 after_op;
     u64 after_checksum;
     bool any_checksum; /* after_checksum is not known */
-    bool unused;       /* the log may be empty: segments_unused() */
     wal_entry_fn *fn;
     void *owner;
     struct segments *segments; /* op_before, op_last and bytes are filled in */

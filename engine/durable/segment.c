@@ -65,6 +65,7 @@ static i32 list_one(void *owner, const char *name)
     char path[FILE_PATH_BYTES];
     i32 result = file_join(path, listing->directory, name);
     if (result < 0) return result;
+    if (strcmp(name, SEGMENTS_UNUSED) == 0) listing->segments->unused = true;
     if (strstr(name, ".preparing") != NULL) return listing->write ? file_remove(path) : 0;
     struct segment segment = {0};
     if (!name_number(name, &segment.number)) return 0;
@@ -119,12 +120,6 @@ i32 segments_unused_remove(const char *directory)
     i32 result = file_join(path, directory, SEGMENTS_UNUSED);
     if (result == 0) result = file_remove(path);
     return result < 0 ? result : file_sync_directory(directory);
-}
-
-bool segments_unused(const char *directory)
-{
-    char path[FILE_PATH_BYTES];
-    return file_join(path, directory, SEGMENTS_UNUSED) == 0 && file_exists(path) == 1;
 }
 
 /* ---- Files ---- */

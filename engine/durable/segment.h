@@ -26,6 +26,7 @@ struct segments {
     struct segment *items;
     u32 count;
     u32 capacity;
+    bool unused; /* says the directory, see segments_unused_make() */
 };
 
 i32 segment_path(char *path, const char *directory, u64 number);
@@ -38,7 +39,6 @@ void segments_close(struct segments *segments);
  * batch. */
 i32 segments_unused_make(const char *directory);
 i32 segments_unused_remove(const char *directory);
-bool segments_unused(const char *directory);
 /* false: no memory. */
 bool segments_add(struct segments *segments, const struct segment *segment);
 void segments_drop_first(struct segments *segments);

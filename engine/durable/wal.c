@@ -54,7 +54,6 @@ struct wal {
     struct progress synced;  /* durable */
     u64 sync_goal_op;        /* wanted by wal_sync() */
     bool marked;             /* the last batch is a mark */
-    bool unused;             /* says the directory: until the first batch is durable */
 
     struct io_op write;
     bool write_durable; /* the one in flight: durable when it is done */
@@ -258,9 +257,9 @@ static void advance_durable(struct wal *wal, u64 op)
  * when it fails the next start tries again. */
 static void used_note(struct wal *wal)
 {
-    if (!wal->unused) return;
+    if (!wal->segments.unused) return;
     ASSERT(wal->synced.seq > 0);
-    wal->unused = false;
+    wal->segments.unused = false;
     (void)segments_unused_remove(wal->directory);
 }
 
@@ -475,7 +474,6 @@ static i32 log_read(struct wal *wal, u64 after_op, wal_entry_fn *fn, void *owner
         .machine_version = wal->config.machine_version,
         .after_op = after_op,
         .after_checksum = wal->config.after_checksum,
-        .unused = segments_unused(wal->directory),
         .fn = fn,
         .owner = owner,
         .segments = &wal->segments,
@@ -484,8 +482,10 @@ static i32 log_read(struct wal *wal, u64 after_op, wal_entry_fn *fn, void *owner
     if (result == 0) result = scan_run(&scan, error, error_bytes);
     if (result < 0) return result;
     result = end_prepare(wal, &scan);
-    if (result == 0 && scan.unused && scan.found) result = segments_unused_remove(wal->directory);
-    wal->unused = scan.unused && !scan.found;
+    if (result == 0 && scan.found && wal->segments.unused) {
+        result = segments_unused_remove(wal->directory);
+        wal->segments.unused = false;
+    }
     if (result < 0) {
         snprintf(error, error_bytes, "cannot prepare the log in %s: %s; remedy: %s", wal->directory,
                  strerror(-result),
