@@ -52,7 +52,8 @@ static i32 refuse_strange(const struct pass *pass)
     snprintf(pass->error, pass->error_bytes,
              "log segment " SEGMENT_NAME
              " was written in another format version; remedy: start the program that "
-             "wrote it, stop it gracefully (SIGTERM; it checkpoints), then move the log directory away",
+             "wrote it, stop it gracefully (SIGTERM; it checkpoints), then put an empty file '" SEGMENTS_UNUSED
+             "' in the place of the log's segments",
              number);
     return -EPROTONOSUPPORT;
 }
@@ -105,9 +106,8 @@ static i32 refuse_missing(const struct pass *pass)
         snprintf(first, sizeof first, "nothing verifies in segment " SEGMENT_NAME " at offset 0",
                  segment_at(pass, 0)->number);
     snprintf(pass->error, pass->error_bytes,
-             "the log is missing: %s, but it had been used; remedy: put the log that belongs to this store back, or "
-             "start from a backup (or make an empty file '" SEGMENTS_UNUSED
-             "' in the log's directory, and lose what was logged behind op %" PRIu64 ")",
+             "the log is missing: %s, but it had been used behind op %" PRIu64
+             ", which the store covers; remedy: put the log that belongs to this store back, or start from a backup",
              first, pass->scan->after_op);
     return -EIO;
 }

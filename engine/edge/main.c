@@ -13,7 +13,7 @@
 #include "port/io.h"
 
 #define ERROR_BYTES    1024u
-#define FILES_MIN      48u /* with fewer, log and store lack some when they need one more */
+#define FILES_MIN      64u /* half of them for connections; a log that lags takes up to 15, store and loop as many */
 #define FILES_RESERVED 64u /* descriptors that are no connections */
 #define EVENT_RING_MIN (16u << 20)
 #define EVENT_RING_MAX (64u << 20)

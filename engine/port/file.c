@@ -79,15 +79,16 @@ i32 file_lock_held(const char *directory, u64 *pid)
 
 /* ---- Directories and names ---- */
 
-static i32 parent_sync(const char *path)
+static i32 parent_of(char *parent, const char *path)
 {
-    char parent[FILE_PATH_BYTES];
-    int length = snprintf(parent, sizeof parent, "%s", path);
-    if (length < 0 || (u32)length >= sizeof parent) return -ENAMETOOLONG;
+    int length = snprintf(parent, FILE_PATH_BYTES, "%s", path);
+    if (length < 0 || (u32)length >= FILE_PATH_BYTES) return -ENAMETOOLONG;
     char *slash = strrchr(parent, '/');
-    if (slash == NULL) return file_sync_directory(".");
-    slash[slash == parent ? 1 : 0] = 0;
-    return file_sync_directory(parent);
+    if (slash == NULL)
+        snprintf(parent, FILE_PATH_BYTES, ".");
+    else
+        slash[slash == parent ? 1 : 0] = 0;
+    return 0;
 }
 
 /* One level. */
@@ -100,15 +101,17 @@ static i32 make_one(const char *path)
     return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
 }
 
-/* The name of one that was there is synced too: who made it may have been killed before that. Not where a parent
- * may not be opened or knows no sync: such a one is not ours, and neither is the name in it. */
+/* The name of one that was there is synced too: who made it may have been killed before that. It was not us where we
+ * may not write, or where there is no such sync. */
 static i32 make_one_durable(const char *path)
 {
-    i32 made = make_one(path);
-    if (made < 0) return made;
-    i32 result = parent_sync(path);
-    bool foreign = made == 0 && (result == -EACCES || result == -EINVAL || result == -EROFS);
-    return result < 0 && !foreign ? result : made;
+    char parent[FILE_PATH_BYTES];
+    i32 result = parent_of(parent, path);
+    i32 made = result < 0 ? result : make_one(path);
+    if (made < 0 || (made == 0 && access(parent, W_OK) != 0)) return made;
+    result = file_sync_directory(parent);
+    if (made == 0 && result == -EINVAL) return 0;
+    return result < 0 ? result : made;
 }
 
 i32 file_make_directory(const char *path)

@@ -22,7 +22,7 @@
 #define CREATES_MAX 3000u
 #define CROWD       10000u
 #define PATIENCE_S  60
-#define FILES_MIN   48u          /* with fewer a server does not start */
+#define FILES_MIN   64u          /* with fewer a server does not start */
 #define OWN_FILES   200u         /* of the test process, besides the crowd's */
 #define CONN_BYTES  (3u * 4096u) /* a connection's own share: inbox, outbox, the rest */
 
