@@ -59,9 +59,11 @@ static i32 root_make(struct opening *opening)
     char log[FILE_PATH_BYTES];
     i32 result = file_join(log, recovery->data, "log");
     if (result == 0) result = segments_unused_make(log);
-    if (result < 0)
-        return explain(opening, result, "cannot begin the log in",
-                       file_disk_full(result) ? "free some disk space" : "make the directory writable");
+    if (result < 0) {
+        snprintf(opening->error, opening->error_bytes, "cannot begin the log in %s: %s; remedy: %s", log,
+                 strerror(-result), file_disk_full(result) ? "free some disk space" : "check the disk and the directory");
+        return result;
+    }
     MARK("store made");
     recovery->created = true;
     recovery->root = (struct store_root){
