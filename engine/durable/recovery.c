@@ -61,7 +61,8 @@ static i32 root_make(struct opening *opening)
     if (result == 0) result = segments_unused_make(log);
     if (result < 0) {
         snprintf(opening->error, opening->error_bytes, "cannot begin the log in %s: %s; remedy: %s", log,
-                 strerror(-result), file_disk_full(result) ? "free some disk space" : "check the disk and the directory");
+                 strerror(-result),
+                 file_disk_full(result) ? "free some disk space" : "check the disk and the directory");
         return result;
     }
     MARK("store made");
