@@ -194,6 +194,14 @@ static void life(struct input *input)
 
 static u32 segments(void) { return writer.segment + 1; }
 
+/* Are its commands those that were written? A seal vouches for them: with other ones it does not fit. */
+static bool commands_whole(const struct written *batch)
+{
+    u64 head = sizeof(struct batch) + sizeof(struct batch_entry), at = batch->offset + min_u64(head, batch->bytes);
+    return memcmp(disk.files[batch->segment].data + at, clean[batch->segment] + at,
+                  batch->offset + batch->bytes - at) == 0;
+}
+
 /* Changes a member of a batch's header, or of an entry's, and makes the checksum fit. */
 static void forge(struct input *input)
 {
@@ -203,6 +211,7 @@ static void forge(struct input *input)
                    {56, 8}, {64, 8}, {72, 8}, {80, 4}, {84, 4},  {136, 8}, {152, 4}};
     if (writer.batches_count == 0) return;
     const struct written *which = &batches[input_below(input, writer.batches_count)];
+    if (!commands_whole(which)) return;
     struct batch *batch = (struct batch *)(void *)(disk.files[which->segment].data + which->offset);
     u32 member = input_below(input, ARRAY_COUNT(members));
     u64 value = input_number(input), was = 0;
