@@ -24,7 +24,7 @@ struct disk_chunk {
     u8 data[2000];
 };
 
-#define DISK_CHUNKS_MAX  1024u
+#define DISK_CHUNKS_MAX  8192u
 #define DISK_EVENT_BYTES (8u << 20)
 
 /* There is one. */
