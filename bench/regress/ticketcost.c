@@ -9,6 +9,7 @@
 #include "bench/server.h"
 #include "bench/workload.h"
 #include "core/state.h"
+#include "port/clock.h"
 #include "port/file.h"
 
 #define START_MS     1700000000000ull
@@ -21,6 +22,7 @@ struct cost {
     struct workload *workload;
     u64 time_ms;
     u64 pulses;
+    u64 spent_ns; /* in what is measured */
     bool prepares; /* commands are not counted now */
     union {
         struct tkd_frame header;
@@ -76,6 +78,15 @@ u32 asked(struct cost *cost, const struct tkd_frame *frame, u32 *count, u64 *cur
     return bytes;
 }
 
+static u32 run(struct cost *cost, const struct tkd_frame *frame, void *results)
+{
+    if (cost->prepares) return applied(cost->state, frame, cost->time_ms, results);
+    u64 begin_ns = clock_monotonic_ns();
+    u32 bytes = measured(cost->state, frame, cost->time_ms, results);
+    cost->spent_ns += clock_monotonic_ns() - begin_ns;
+    return bytes;
+}
+
 static void pulses(struct cost *cost)
 {
     struct tkd_frame pulse = {.magic = TKD_MAGIC,
@@ -83,7 +94,7 @@ static void pulses(struct cost *cost)
                               .op = TKD_OP_PULSE,
                               .size = TKD_FRAME_BYTES};
     for (; state_due(cost->state, cost->time_ms) <= cost->time_ms; cost->pulses++)
-        (cost->prepares ? applied : measured)(cost->state, &pulse, cost->time_ms, NULL);
+        run(cost, &pulse, NULL);
 }
 
 /* Takes the frame that was built, answers it, and gives the answer to its owner. */
@@ -95,10 +106,16 @@ static void serve(struct cost *cost, struct sender *sender, sender_answered *ans
     frame_seal(frame);
     pulses(cost);
     if (tkd_op_info(frame->op)->class == TKD_CLASS_query) bytes = asked(cost, frame, &count, &cursor);
-    else bytes = (cost->prepares ? applied : measured)(cost->state, frame, cost->time_ms, &cost->answer.header + 1);
+    else bytes = run(cost, frame, &cost->answer.header + 1);
     cost->answer.header = (struct tkd_frame){.op = frame->op, .size = TKD_FRAME_BYTES + bytes, .count = count};
     sender->next_seq++;
     answered(cost->workload, sender, slot, &cost->answer.header);
+}
+
+static void huge_pages(void *owner, void *memory, u64 used_bytes, u64 bytes)
+{
+    (void)owner, (void)used_bytes;
+    file_memory_grows(memory, bytes);
 }
 
 static struct state *state_made(void)
@@ -109,7 +126,7 @@ static struct state *state_made(void)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) die("no memory");
     struct state *state = state_create(&config, memory);
-    state_pieces(state, file_memory_grows);
+    state_pieces(state, huge_pages, NULL);
     if (!state_loaded(state, 0, START_MS, 0, error, sizeof(error))) die("%s", error);
     return state;
 }
@@ -218,6 +235,8 @@ int main(int argc, char **argv)
         pulses(&cost);
     }
     state_validate(cost.state);
-    printf("%llu commands, %llu pulses\n", (unsigned long long)cost.workload->sent, (unsigned long long)cost.pulses);
+    u64 commands = cost.workload->sent;
+    printf("%llu commands, %llu pulses, %llu ns a command\n", (unsigned long long)commands,
+           (unsigned long long)cost.pulses, (unsigned long long)(cost.spent_ns / max_u64(commands, 1)));
     return 0;
 }

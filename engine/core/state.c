@@ -469,19 +469,39 @@ u64 state_memory_bytes(const struct state *state)
     return bytes;
 }
 
-void state_pieces(const struct state *state, void (*piece)(void *memory, u64 bytes))
+/* An index is doubled soon: then it moves into the new half from its end downwards. */
+static u64 index_used_bytes(const struct index *index)
 {
-    for (u32 i = TABLE_CUSTOMER; i <= TABLE_TASK; i++) {
-        const struct table *table = &state->tables[i];
-        piece(table->rows, (u64)table->rows_max * table->row_bytes);
-    }
-    piece(state->identities.slots, index_bytes(state->identities.bits_max));
-    piece(state->keys.slots, index_bytes(state->keys.bits_max));
-    u32 tickets = state->tables[TABLE_TICKET].rows_max, tasks = state->tables[TABLE_TASK].rows_max;
-    piece(state->wheel.nodes, wheel_bytes((u64)tickets + tasks));
-    piece(state->directory, state->directory_max * sizeof(u32));
-    piece(state->key_rows, tickets * sizeof(u32));
-    for (u32 i = 0; i < COLUMNS; i++) piece(state->columns.bytes[i], state->directory_max);
+    bool doubles = index->count > ((u64)1 << index->bits) / 3 * 2 && index->bits < index->bits_max;
+    return index_touched_bytes(index) << doubles;
+}
+
+/* Rows 1..used of the table belong to as many items, the first at `items`. */
+static void piece_of_rows(const struct state *state, u32 table, void *items, u64 item_bytes, state_piece_fn *piece,
+                          void *owner)
+{
+    const struct table *rows = &state->tables[table];
+    piece(owner, items, (rows->row_last + (u64)1) * item_bytes, (rows->rows_max + (u64)1) * item_bytes);
+}
+
+void state_pieces(const struct state *state, state_piece_fn *piece, void *owner)
+{
+    for (u32 i = TABLE_CUSTOMER; i <= TABLE_TASK; i++)
+        piece_of_rows(state, i, state->tables[i].rows, state->tables[i].row_bytes, piece, owner);
+    struct wheel_node *timers = state->wheel.nodes + WHEEL_HEADS;
+    piece_of_rows(state, TABLE_TICKET, timers + ticket_timer(0), sizeof *timers, piece, owner);
+    piece_of_rows(state, TABLE_TASK, timers + task_timer(state, 0), sizeof *timers, piece, owner);
+    piece_of_rows(state, TABLE_TICKET, state->key_rows, sizeof(u32), piece, owner);
+    const struct index *indexes[] = {&state->identities, &state->keys};
+    for (u32 i = 0; i < ARRAY_COUNT(indexes); i++)
+        piece(owner, indexes[i]->slots, index_used_bytes(indexes[i]), index_bytes(indexes[i]->bits_max));
+    u64 numbers = desk_row(state)->tickets + 1, numbers_max = state->directory_max + 1;
+    piece(owner, state->directory, numbers * sizeof(u32), numbers_max * sizeof(u32));
+    for (u32 i = 0; i < COLUMNS; i++) piece(owner, state->columns.bytes[i], numbers, numbers_max);
+    const struct event_log *log = &state->events;
+    piece(owner, log->ring, min_u64(log->head, log->ring_bytes), log->ring_bytes);
+    piece(owner, log->offsets, min_u64(log->seq_next, log->offsets_count) * sizeof(u64),
+          log->offsets_count * sizeof(u64));
 }
 
 /* What is kept by ticket numbers is not: who knows which of them are archived. */

@@ -82,8 +82,10 @@ u64 state_digest(const struct state *state, bool full);
 void state_validate(const struct state *state);
 /* Memory that rows, indexes and ring have touched so far, about. */
 u64 state_memory_bytes(const struct state *state);
-/* Names the pieces of its memory that grow with the number of tickets. */
-void state_pieces(const struct state *state, void (*piece)(void *memory, u64 bytes));
+/* Names the pieces of its memory that grow with the number of tickets, always in the same order: what of them is in
+ * use, or will be in a moment, and all. */
+typedef void state_piece_fn(void *owner, void *memory, u64 used_bytes, u64 bytes);
+void state_pieces(const struct state *state, state_piece_fn *piece, void *owner);
 /* Names what loading so many chunks of each table is going to use of them, in its order. */
 void state_pieces_of(const struct state *state, const u64 chunks[], void (*piece)(void *owner, void *memory, u64 bytes),
                      void *owner);

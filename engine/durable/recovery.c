@@ -7,7 +7,6 @@
 
 #include "base/mark.h"
 #include "durable/segment.h"
-#include "port/ahead.h"
 #include "port/clock.h"
 #include "port/file.h"
 
@@ -161,15 +160,11 @@ static i32 state_start(struct opening *opening)
                        "lower --memory-budget, or raise the limit of address space (ulimit -v unlimited)");
     }
     recovery->state = state_create(&config, recovery->memory);
-    state_pieces(recovery->state, file_memory_grows);
-    struct ahead ahead = {0};
+    growth_start(&recovery->growth, recovery->state);
     u64 chunks[STORE_TABLES_MAX];
     for (u32 i = 0; i < STORE_TABLES_MAX; i++) chunks[i] = store_chunks(recovery->store, i);
-    state_pieces_of(recovery->state, chunks, ahead_add, &ahead);
-    ahead_start(&ahead);
-    i32 result = rows_load(opening);
-    ahead_wait(&ahead);
-    return result;
+    state_pieces_of(recovery->state, chunks, ahead_add, &recovery->growth.ahead);
+    return rows_load(opening);
 }
 
 /* ---- Replay ---- */
@@ -238,6 +233,7 @@ static i32 replay(void *owner, const struct wal_entry *entry)
     if (result < 0) return result;
     state_apply(state, &command, opening->results);
     if (state_events(state)->stored_seq < opening->event_stored) events_known(opening);
+    growth_turn(&opening->recovery->growth);
     opening->recovery->commands++;
     return 0;
 }
@@ -322,6 +318,7 @@ i32 recovery_open(struct recovery *recovery, const struct recovery_config *confi
 
 void recovery_close(struct recovery *recovery)
 {
+    growth_stop(&recovery->growth);
     wal_close(recovery->wal);
     store_close(recovery->store);
     file_buffer_free(recovery->memory, recovery->memory_bytes);

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "core/state.h"
+#include "durable/growth.h"
 #include "durable/wal.h"
 #include "port/io.h"
 #include "port/store.h"
@@ -29,6 +30,7 @@ struct recovery {
     struct store *store;
     struct store_root root;
     char *data;
+    struct growth growth;
     void *memory; /* the state's */
     u64 memory_bytes;
     i32 lock_fd;

@@ -130,7 +130,6 @@ static i32 checkpoint_start(struct process *process)
 static i32 serve_start(struct process *process)
 {
     const struct options *options = &process->options;
-    struct recovery *recovery = &process->recovery;
     struct server_config config = {.listen = options->listen,
                                    .listen_count = options->listen_count,
                                    .unix_paths = options->unix_paths,
@@ -141,10 +140,9 @@ static i32 serve_start(struct process *process)
                                    .memory_budget_bytes = options->memory_budget_bytes,
                                    .version = TICKETD_VERSION,
                                    .durability = options->durability_text,
-                                   .virtual_clock = options->virtual_clock,
-                                   .store_id = recovery->root.store_id};
-    return server_create(&process->server, &config, process->io, process->signal_fd, recovery->state,
-                         recovery->wal, recovery->store, process->checkpoint, process->error, ERROR_BYTES);
+                                   .virtual_clock = options->virtual_clock};
+    return server_create(&process->server, &config, process->io, process->signal_fd, &process->recovery,
+                         process->checkpoint, process->error, ERROR_BYTES);
 }
 
 /* One pair per listener: listen=HOST:PORT, unix=PATH. */

@@ -323,6 +323,7 @@ static void turn(struct server *server)
     if (server->phase == SERVER_FAILED) return;
     server->busy = subscribers_push(service);
     if (checkpoint_turn(server->checkpoint)) server->busy = true;
+    growth_turn(server->growth);
     stop_step(server);
     tick(server, begin_ns);
     if (conns_send(conns)) server->busy = true;
@@ -337,37 +338,39 @@ static void turn(struct server *server)
 /* ---- From start to end ---- */
 
 /* What needs memory. */
-static bool parts_create(struct server *server, const struct server_config *config, struct state *state,
-                         struct wal *wal, struct store *store, char *error, u32 error_bytes)
+static bool parts_create(struct server *server, const struct server_config *config, struct recovery *recovery,
+                         char *error, u32 error_bytes)
 {
     struct service *service = &server->service;
     if (!conns_create(&server->conns, server->io, config->connections_max, config->buffer_bytes, error,
                       error_bytes))
         return false;
     snprintf(error, error_bytes, "no memory to serve; remedy: free some");
-    return pipeline_create(&service->pipeline, state, wal, server->checkpoint, &server->conns,
+    return pipeline_create(&service->pipeline, recovery->state, recovery->wal, server->checkpoint, &server->conns,
                            config->virtual_clock) &&
-           reader_create(&service->reader, state, store);
+           reader_create(&service->reader, recovery->state, recovery->store);
 }
 
 i32 server_create(struct server *server, const struct server_config *config, struct io *io, i32 signal_fd,
-                  struct state *state, struct wal *wal, struct store *store, struct checkpoint *checkpoint,
-                  char *error, u32 error_bytes)
+                  struct recovery *recovery, struct checkpoint *checkpoint, char *error, u32 error_bytes)
 {
-    *server =
-        (struct server){.io = io, .checkpoint = checkpoint, .signal_fd = signal_fd, .phase = SERVER_RUNNING};
+    *server = (struct server){.io = io,
+                              .checkpoint = checkpoint,
+                              .growth = &recovery->growth,
+                              .signal_fd = signal_fd,
+                              .phase = SERVER_RUNNING};
     server->signal_op = (struct io_op){.done = signalled, .owner = server};
     server->timer = (struct io_op){.done = timer_fired, .owner = server};
     i32 result = listeners_open(server, config, error, error_bytes);
-    if (result == 0 && !parts_create(server, config, state, wal, store, error, error_bytes)) result = -ENOMEM;
+    if (result == 0 && !parts_create(server, config, recovery, error, error_bytes)) result = -ENOMEM;
     if (result < 0) {
         server_destroy(server);
         return result;
     }
     struct service *service = &server->service;
     u64 now_ns = clock_monotonic_ns();
-    service->store = store;
-    service->store_id = config->store_id;
+    service->store = recovery->store;
+    service->store_id = recovery->root.store_id;
     service->figures = (struct figures){.started_ns = now_ns,
                                         .memory_budget_bytes = config->memory_budget_bytes,
                                         .version = config->version,

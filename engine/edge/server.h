@@ -7,6 +7,7 @@
 #define EDGE_SERVER_H
 
 #include "base/base.h"
+#include "durable/recovery.h"
 #include "edge/service.h"
 #include "port/host.h"
 #include "port/net.h"
@@ -14,7 +15,7 @@
 #define SERVER_LISTENERS_MAX    16u
 #define SERVER_FRAMES_PER_TURN  LIMIT(64u, 4u)    /* of one connection */
 #define SERVER_SHARE_US         LIMIT(250u, 5u)   /* of one connection in a turn, about */
-#define SERVER_SERVE_US         LIMIT(2000u, 25u) /* of all: then log, timers and new arrivals have theirs */
+#define SERVER_SERVE_US         LIMIT(500u, 25u) /* of all: then log, timers and new arrivals have theirs */
 #define SERVER_TICK_MS          1000u
 #define SERVER_TICK_STOPPING_MS 50u
 
@@ -37,7 +38,6 @@ struct server_config {
     const char *version;
     const char *durability;
     bool virtual_clock;
-    u64 store_id;
 };
 
 struct server_listener {
@@ -52,6 +52,7 @@ struct server {
     struct conns conns;
     struct service service;
     struct checkpoint *checkpoint;
+    struct growth *growth;
     struct server_listener listeners[SERVER_LISTENERS_MAX];
     u32 listeners_count;
     struct io_op signal_op;
@@ -68,8 +69,7 @@ struct server {
 
 /* `server` stays where it is. The desk is recovered already. 0, or -errno with an explanation. */
 i32 server_create(struct server *server, const struct server_config *config, struct io *io, i32 signal_fd,
-                  struct state *state, struct wal *wal, struct store *store, struct checkpoint *checkpoint,
-                  char *error, u32 error_bytes);
+                  struct recovery *recovery, struct checkpoint *checkpoint, char *error, u32 error_bytes);
 /* Serves until it is told to stop. true: all was answered, checkpointed and closed. */
 bool server_run(struct server *server);
 void server_destroy(struct server *server);

@@ -1,38 +1,70 @@
 #include "port/ahead.h"
 
-#include <signal.h>
 #include <sys/mman.h>
 
-#define PAGE_BYTES 4096u
+#include "port/thread.h"
 
-void ahead_add(void *owner, void *memory, u64 bytes)
+#define PAGE_BYTES 4096u
+#define STEP_BYTES (4u << 20) /* at a time: a stop waits for no more */
+
+/* The next step, taken off the first piece; false: the end. */
+static bool step_take(struct ahead *ahead, struct ahead_piece *step)
 {
-    struct ahead *ahead = owner;
-    ASSERT(ahead->count < AHEAD_PIECES_MAX && !ahead->running);
-    u64 begin = (u64)(uintptr_t)memory / PAGE_BYTES * PAGE_BYTES, end = (u64)(uintptr_t)memory + bytes;
-    ahead->pieces[ahead->count].memory = (void *)(uintptr_t)begin;
-    ahead->pieces[ahead->count++].bytes = end - begin;
+    pthread_mutex_lock(&ahead->mutex);
+    while (!ahead->stopping && ahead->count == 0) pthread_cond_wait(&ahead->wanted, &ahead->mutex);
+    bool more = !ahead->stopping;
+    if (more) {
+        struct ahead_piece *piece = &ahead->pieces[ahead->first];
+        *step = (struct ahead_piece){piece->begin, min_u64(piece->bytes, STEP_BYTES)};
+        piece->begin += step->bytes;
+        piece->bytes -= step->bytes;
+        if (piece->bytes == 0) {
+            ahead->first = (ahead->first + 1) % AHEAD_PIECES_MAX;
+            ahead->count--;
+        }
+    }
+    pthread_mutex_unlock(&ahead->mutex);
+    return more;
 }
 
 static void *ahead_main(void *owner)
 {
-    const struct ahead *ahead = owner;
-    for (u32 i = 0; i < ahead->count; i++)
-        if (madvise(ahead->pieces[i].memory, ahead->pieces[i].bytes, MADV_POPULATE_WRITE) < 0) break;
+    struct ahead_piece step;
+    thread_begin("memory");
+    while (step_take(owner, &step)) (void)madvise((void *)(uintptr_t)step.begin, step.bytes, MADV_POPULATE_WRITE);
     return NULL;
 }
 
 void ahead_start(struct ahead *ahead)
 {
-    sigset_t all, before; /* signals are the loop's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    ahead->running = pthread_create(&ahead->thread, NULL, ahead_main, ahead) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    *ahead = (struct ahead){0};
+    pthread_mutex_init(&ahead->mutex, NULL);
+    pthread_cond_init(&ahead->wanted, NULL);
+    ahead->running = thread_start(&ahead->thread, ahead_main, ahead) == 0;
 }
 
-void ahead_wait(struct ahead *ahead)
+void ahead_add(void *owner, void *memory, u64 bytes)
 {
-    if (ahead->running) pthread_join(ahead->thread, NULL);
+    struct ahead *ahead = owner;
+    u64 begin = (u64)(uintptr_t)memory / PAGE_BYTES * PAGE_BYTES, end = (u64)(uintptr_t)memory + bytes;
+    if (!ahead->running || bytes == 0) return;
+    pthread_mutex_lock(&ahead->mutex);
+    if (ahead->count < AHEAD_PIECES_MAX) {
+        ahead->pieces[(ahead->first + ahead->count++) % AHEAD_PIECES_MAX] = (struct ahead_piece){begin, end - begin};
+        pthread_cond_signal(&ahead->wanted);
+    }
+    pthread_mutex_unlock(&ahead->mutex);
+}
+
+void ahead_stop(struct ahead *ahead)
+{
+    if (!ahead->running) return;
+    pthread_mutex_lock(&ahead->mutex);
+    ahead->stopping = true;
+    pthread_cond_signal(&ahead->wanted);
+    pthread_mutex_unlock(&ahead->mutex);
+    pthread_join(ahead->thread, NULL);
+    pthread_cond_destroy(&ahead->wanted);
+    pthread_mutex_destroy(&ahead->mutex);
     ahead->running = false;
 }

@@ -1,5 +1,6 @@
 /* Memory that will be used soon, made ready by a thread of its own while the caller goes on: most of what its first use
- * costs is the kernel clearing it. Only a hint: without a thread, or a kernel that can, it is cleared as it is used. */
+ * costs is the kernel clearing it, a millisecond for a huge page. Only a hint: without a thread, without room for the
+ * wish, or with a kernel that cannot, it is cleared as it is used. */
 #ifndef PORT_AHEAD_H
 #define PORT_AHEAD_H
 
@@ -7,22 +8,29 @@
 
 #include "base/base.h"
 
-#define AHEAD_PIECES_MAX 16u
+#define AHEAD_PIECES_MAX 64u
 
-struct ahead {
-    struct {
-        void *memory;
-        u64 bytes;
-    } pieces[AHEAD_PIECES_MAX];
-    u32 count;
-    bool running;
-    pthread_t thread;
+struct ahead_piece {
+    u64 begin; /* address */
+    u64 bytes;
 };
 
-/* Pieces first, then the start. */
-void ahead_add(void *ahead, void *memory, u64 bytes);
+struct ahead {
+    bool running;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wanted;
+    /* Under the mutex. */
+    struct ahead_piece pieces[AHEAD_PIECES_MAX]; /* a ring */
+    u32 first;
+    u32 count;
+    bool stopping;
+};
+
 void ahead_start(struct ahead *ahead);
-/* Waits until all of it is ready. */
-void ahead_wait(struct ahead *ahead);
+/* In the order in which they were asked for. The memory stays where it is until the stop. */
+void ahead_add(void *ahead, void *memory, u64 bytes);
+/* What was not begun is dropped. */
+void ahead_stop(struct ahead *ahead);
 
 #endif

@@ -3,15 +3,12 @@
  * cores are scarce the loop goes first. The simulator has its own helper, without a thread.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "port/lmdb.h"
-
-enum { NICE = 5 };
+#include "port/thread.h"
 
 struct store_jobs {
     struct store_job *first;
@@ -67,7 +64,7 @@ static void wake_loop(struct lmdb_helper *helper)
 static void *helper_main(void *owner)
 {
     struct lmdb_helper *helper = owner;
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* of this thread; without it all works as well */
+    thread_begin("store");
     pthread_mutex_lock(&helper->mutex);
     for (;;) {
         while (!helper->stopping && helper->queued.first == NULL)
@@ -115,16 +112,6 @@ void store_submit(struct store *store, struct store_job *job)
     pthread_mutex_unlock(&helper->mutex);
 }
 
-static i32 thread_start(struct lmdb_helper *helper)
-{
-    sigset_t all, before; /* signals are the loop's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&helper->thread, NULL, helper_main, helper);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -code;
-}
-
 i32 lmdb_helper_start(struct store *store, struct io *io)
 {
     struct lmdb_helper *helper = calloc(1, sizeof *helper);
@@ -133,7 +120,7 @@ i32 lmdb_helper_start(struct store *store, struct io *io)
     helper->wake = (struct io_op){.done = wake_done, .owner = helper};
     pthread_mutex_init(&helper->mutex, NULL);
     pthread_cond_init(&helper->wanted, NULL);
-    i32 result = helper->wake_fd < 0 ? -errno : thread_start(helper);
+    i32 result = helper->wake_fd < 0 ? -errno : thread_start(&helper->thread, helper_main, helper);
     if (result < 0) {
         if (helper->wake_fd >= 0) close(helper->wake_fd);
         free(helper);

@@ -258,13 +258,11 @@ static void serve(struct recovery *recovery)
                                    .buffer_bytes = CONNS_BUFFER_BYTES_MIN,
                                    .version = "1",
                                    .durability = "sync",
-                                   .virtual_clock = true,
-                                   .store_id = STORE_ID};
+                                   .virtual_clock = true};
     struct checkpoint *checkpoint =
         checkpoint_create(recovery->state, recovery->wal, recovery->store, NULL, &recovery->root, &checkpointing);
     ASSERT(checkpoint != NULL);
-    ASSERT(server_create(&server, &config, NULL, 0, recovery->state, recovery->wal, recovery->store, checkpoint, error,
-                         sizeof error) == 0);
+    ASSERT(server_create(&server, &config, NULL, 0, recovery, checkpoint, error, sizeof error) == 0);
     ASSERT(server_run(&server));
     server_destroy(&server);
     checkpoint_destroy(checkpoint);

@@ -121,8 +121,7 @@ static bool serve_start(i32 signals)
                                    .buffer_bytes = world->plan.buffer_bytes,
                                    .version = "sim",
                                    .durability = "sim",
-                                   .virtual_clock = world->plan.virtual_clock,
-                                   .store_id = process.recovery.root.store_id};
+                                   .virtual_clock = world->plan.virtual_clock};
     struct recovery *recovery = &process.recovery;
     process.checkpoint = checkpoint_create(recovery->state, recovery->wal, recovery->store, process.io,
                                            &recovery->root, &checkpoint);
@@ -130,8 +129,8 @@ static bool serve_start(i32 signals)
         snprintf(process.error, ERROR_BYTES, "no memory for the checkpoint's buffers");
         return false;
     }
-    return server_create(&process.server, &config, process.io, signals, recovery->state, recovery->wal,
-                         recovery->store, process.checkpoint, process.error, ERROR_BYTES) == 0;
+    return server_create(&process.server, &config, process.io, signals, recovery, process.checkpoint, process.error,
+                         ERROR_BYTES) == 0;
 }
 
 static void close_all(void)

@@ -70,8 +70,7 @@ static i32 create(const char *const *listen, u32 count)
                                    .buffer_bytes = CONNS_BUFFER_BYTES_MIN,
                                    .version = "test",
                                    .durability = "sync"};
-    return server_create(&server, &config, io, signal_fd, recovery.state, recovery.wal, recovery.store,
-                         checkpoint, error, sizeof(error));
+    return server_create(&server, &config, io, signal_fd, &recovery, checkpoint, error, sizeof(error));
 }
 
 Test(server, a_signal_ends_it_with_a_checkpoint)

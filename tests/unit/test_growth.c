@@ -1,0 +1,90 @@
+/* The desk's memory is made ready before it is used: what is named holds what is used, and another thread is there
+ * first. */
+#include <criterion/criterion.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "durable/growth.h"
+#include "tests/support/rig.h"
+
+struct looked {
+    const struct growth *growth;
+    const struct rig *rig;
+    u32 pieces;
+    u64 used_bytes[GROWTH_PIECES_MAX];
+    u64 large; /* pieces that have grown beyond small pages */
+};
+
+static void look(void *owner, void *memory, u64 used_bytes, u64 bytes)
+{
+    struct looked *looked = owner;
+    u64 begin = (u64)(uintptr_t)memory, used = begin + used_bytes;
+    u8 *rig_end = (u8 *)looked->rig->memory + looked->rig->memory_bytes;
+    cr_assert((void *)memory >= looked->rig->memory && (u8 *)memory + bytes <= rig_end);
+    cr_assert(used_bytes >= looked->used_bytes[looked->pieces], "a piece never shrinks");
+    looked->used_bytes[looked->pieces] = used_bytes;
+    u64 ready = looked->growth->ready[looked->pieces++];
+    if (used_bytes < GROWTH_FROM_BYTES) {
+        cr_assert_eq(ready, 0);
+        return;
+    }
+    looked->large++;
+    cr_assert(ready >= min_u64(used + GROWTH_PAGE_BYTES / 2, begin + bytes), "half a page is ready ahead");
+    cr_assert(ready < used + 2 * GROWTH_PAGE_BYTES || ready == round_up(used, GROWTH_PAGE_BYTES), "and not much more");
+}
+
+static void creates(struct rig *rig, u32 count)
+{
+    struct tkd_ticket_create request = {.channel = 1, .queue = 3, .no_routing = 1};
+    rig_begin(rig, TKD_OP_TICKET_CREATE);
+    for (u32 i = 0; i < count; i++)
+        rig_add(rig, TKD_RECORD_ticket_create, &request, (const char *const[]){"a", 0, 0, 0, "some text", 0});
+    cr_assert_eq(rig_run(rig), TKD_OK);
+}
+
+Test(growth, half_a_page_is_ready_ahead_of_what_is_used)
+{
+    struct rig *rig = rig_create();
+    rig_small_desk(rig);
+    struct growth growth;
+    growth_start(&growth, rig->state);
+    struct looked looked = {.growth = &growth, .rig = rig};
+    for (u32 i = 0; i < 80; i++) {
+        creates(rig, 1000);
+        growth_turn(&growth);
+        looked.pieces = 0;
+        looked.large = 0;
+        state_pieces(rig->state, look, &looked);
+    }
+    cr_assert_geq(looked.large, 3, "rows of tickets and tasks, the ring");
+    growth_stop(&growth);
+    rig_destroy(rig);
+}
+
+Test(growth, what_is_ready_is_there)
+{
+    struct rig *rig = rig_create();
+    rig_small_desk(rig);
+    const struct event_log *log = &rig->state->events;
+    struct growth growth;
+    growth_start(&growth, rig->state);
+    u64 ahead = 0;
+    while (ahead == 0) {
+        creates(rig, 1000);
+        cr_assert(log->head < log->ring_bytes);
+        u64 used = (u64)(uintptr_t)log->ring + log->head;
+        growth_turn(&growth);
+        for (u32 i = 0; i < growth.piece; i++) {
+            bool of_ring = growth.ready[i] > used && growth.ready[i] <= (u64)(uintptr_t)log->ring + log->ring_bytes;
+            if (of_ring && growth.ready[i] > round_up(used, GROWTH_PAGE_BYTES)) ahead = growth.ready[i];
+        }
+    }
+    u8 there = 0;
+    while (!(there & 1)) { /* the runner's time limit ends it */
+        sched_yield();
+        cr_assert_eq(mincore((void *)(uintptr_t)(ahead - 4096), 4096, &there), 0);
+    }
+    growth_stop(&growth);
+    rig_destroy(rig);
+}
