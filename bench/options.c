@@ -45,7 +45,8 @@ static const char help[] =
     "  --archive-after N  seconds after which a closed ticket leaves memory\n"
     "server that is started\n"
     "  --durability MODE  (sync)\n"
-    "  --memory-budget SIZE, --checkpoint-bytes SIZE\n"
+    "  --memory-budget SIZE, --checkpoint-bytes SIZE, --busy-poll US\n"
+    "  --unix             over a Unix socket instead of TCP\n"
     "  --no-restart       do not kill it and measure how soon it is back\n"
     "report\n"
     "  -o json|table      (table)\n"
@@ -79,6 +80,8 @@ enum option_key {
     KEY_DURABILITY,
     KEY_MEMORY,
     KEY_CHECKPOINT,
+    KEY_BUSY_POLL,
+    KEY_UNIX,
     KEY_NO_RESTART,
     KEY_PLOT,
     KEY_HELP
@@ -106,6 +109,8 @@ static const struct option names[] = {{"server", 1, NULL, KEY_SERVER},
                                       {"durability", 1, NULL, KEY_DURABILITY},
                                       {"memory-budget", 1, NULL, KEY_MEMORY},
                                       {"checkpoint-bytes", 1, NULL, KEY_CHECKPOINT},
+                                      {"busy-poll", 1, NULL, KEY_BUSY_POLL},
+                                      {"unix", 0, NULL, KEY_UNIX},
                                       {"no-restart", 0, NULL, KEY_NO_RESTART},
                                       {"plot", 1, NULL, KEY_PLOT},
                                       {"help", 0, NULL, KEY_HELP},
@@ -239,6 +244,12 @@ static void option(struct options *options, int key, const char *text)
         return;
     case KEY_CHECKPOINT:
         server_option(options, "--checkpoint-bytes", text);
+        return;
+    case KEY_BUSY_POLL:
+        server_option(options, "--busy-poll", text);
+        return;
+    case KEY_UNIX:
+        options->unix_socket = true;
         return;
     case KEY_NO_RESTART:
         options->restart = false;

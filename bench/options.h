@@ -18,6 +18,7 @@ struct options {
     bool sweep;
     bool json;
     bool restart;
+    bool unix_socket; /* to our own server */
 };
 
 struct options options_read(int argc, char **argv);

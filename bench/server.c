@@ -18,6 +18,8 @@
 
 #define START_LIMIT_MS 120000
 
+static const char unix_prefix[] = "unix:";
+
 u64 now_ns(void)
 {
     struct timespec now;
@@ -62,9 +64,10 @@ void server_process_argument(struct server_process *server, const char *argument
 _Noreturn static void become(const struct server_process *server, pid_t parent)
 {
     char data[1100];
-    const char *arguments[SERVER_ARGUMENTS_MAX + 8] = {server->program, "--data", data, "--listen",
-                                                       "127.0.0.1:0"};
-    u32 count = 5;
+    const char *arguments[SERVER_ARGUMENTS_MAX + 8] = {server->program, "--data", data};
+    u32 count = 3;
+    arguments[count++] = server->unix_socket ? "--unix" : "--listen";
+    arguments[count++] = server->unix_socket ? server->address + strlen(unix_prefix) : "127.0.0.1:0";
     snprintf(data, sizeof(data), "%s/desk", server->data);
     for (u32 i = 0; i < server->arguments_count; i++) arguments[count++] = server->arguments[i];
     int log = open(server->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -136,6 +139,7 @@ static void find_address(struct server_process *server)
 void server_process_start(struct server_process *server)
 {
     ASSERT(server->pid == 0);
+    if (server->unix_socket) snprintf(server->address, sizeof(server->address), "%s%s/s", unix_prefix, server->data);
     int fd = ready_socket();
     pid_t parent = getpid();
     server->pid = fork();
@@ -143,7 +147,7 @@ void server_process_start(struct server_process *server)
     if (server->pid == 0) become(server, parent);
     wait_until_ready(server, fd);
     close(fd);
-    find_address(server);
+    if (!server->unix_socket) find_address(server);
 }
 
 int server_process_end(struct server_process *server, int signal)

@@ -188,6 +188,7 @@ static void bench_open(struct bench *bench)
         server_process_init(&bench->server, "ticketbench");
         for (u32 i = 0; i < options->server_arguments_count; i++)
             server_process_argument(&bench->server, options->server_arguments[i]);
+        bench->server.unix_socket = options->unix_socket;
         server_process_start(&bench->server);
     }
     bench->address = options->address ? options->address : bench->server.address;

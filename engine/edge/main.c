@@ -174,6 +174,7 @@ static int run(struct process *process)
     if (limit_connections(process) < 0) return stopped("too_few_files", process->error);
     warn_durability(&process->options);
     if (io_create(&process->io, process->error, ERROR_BYTES) < 0) return stopped("no_io", process->error);
+    io_busy_poll(process->io, process->options.busy_poll_us);
     if (recover(process) < 0) return stopped("not_recovered", process->error);
     if (checkpoint_start(process) < 0) {
         recovery_close(&process->recovery);

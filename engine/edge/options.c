@@ -11,6 +11,7 @@
 #define MEMORY_BUDGET_MIN    (64u << 20)
 #define CHECKPOINT_BYTES_MIN (1u << 20)
 #define INTERVAL_MS_MAX      60000u
+#define BUSY_POLL_US_MAX     10000u
 
 const char options_help[] =
     "ticketd: customer-service tickets, durably, routed, on time\n"
@@ -30,6 +31,8 @@ const char options_help[] =
     "  --memory-budget SIZE  for the desk (half of the memory there is); K, M, G\n"
     "  --checkpoint-bytes SIZE  of log at most to replay at a start\n"
     "  --connections N       at most (16384, if the limit of open files allows it)\n"
+    "  --busy-poll US        look for work so many microseconds before going to sleep: answers\n"
+    "                        come sooner, and a processor is hardly ever idle (0)\n"
     "  --help, --version\n"
     "\n"
     "example: ticketd --data /var/lib/ticketd --unix /run/ticketd/ticketd.sock\n"
@@ -127,6 +130,7 @@ enum option_key {
     KEY_MEMORY,
     KEY_CHECKPOINT,
     KEY_CONNECTIONS,
+    KEY_BUSY_POLL,
     KEY_HELP,
     KEY_VERSION
 };
@@ -157,6 +161,10 @@ static bool option(struct options *options, int key, const char *text, char *err
             return false;
         options->connections_max = (u32)number;
         return true;
+    case KEY_BUSY_POLL:
+        if (!size_option("busy-poll", text, 0, BUSY_POLL_US_MAX, &number, error, error_bytes)) return false;
+        options->busy_poll_us = (u32)number;
+        return true;
     }
     snprintf(error, error_bytes, "an option is unknown or lacks its value: see ticketd --help");
     return false;
@@ -173,6 +181,7 @@ enum options_verdict options_parse(struct options *options, int argc, char *cons
                                           {"memory-budget", required_argument, NULL, KEY_MEMORY},
                                           {"checkpoint-bytes", required_argument, NULL, KEY_CHECKPOINT},
                                           {"connections", required_argument, NULL, KEY_CONNECTIONS},
+                                          {"busy-poll", required_argument, NULL, KEY_BUSY_POLL},
                                           {"help", no_argument, NULL, KEY_HELP},
                                           {"version", no_argument, NULL, KEY_VERSION},
                                           {NULL, 0, NULL, 0}};

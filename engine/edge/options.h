@@ -20,6 +20,7 @@ struct options {
     enum wal_durability durability;
     u32 interval_ms;
     u32 connections_max;
+    u32 busy_poll_us;
     u64 memory_budget_bytes; /* 0: half of what there is */
     u64 checkpoint_bytes;    /* 0: the default */
 };

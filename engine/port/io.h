@@ -28,6 +28,10 @@ struct io_op {
 i32 io_create(struct io **io, char *error, u32 error_bytes);
 void io_destroy(struct io *io);
 
+/* From now on whoever waits looks for completions so long before it sleeps: sooner awake, for a processor that is never
+ * idle. */
+void io_busy_poll(struct io *io, u32 poll_us);
+
 /* Submits everything started, waits for at least one completion when `wait`, and calls `done` of all that
  * have arrived. Returns how many. */
 u32 io_run(struct io *io, bool wait);

@@ -16,12 +16,15 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#include "port/clock.h"
+
 enum { SUBMISSIONS = 1024, COMPLETIONS = 16384, REAP_MAX = 256 };
 #define TAG_WRITE_HALF 1u
 
 struct io {
     struct io_uring ring;
     bool deferred; /* completions arrive only when they are asked for */
+    u64 poll_ns;
 };
 
 /* ---- Making the ring ---- */
@@ -275,7 +278,8 @@ static u32 reap(struct io *io)
     }
 }
 
-u32 io_run(struct io *io, bool wait)
+/* Full or interrupted: what has arrived is reaped, the rest is submitted in the next run. */
+static u32 run(struct io *io, bool wait)
 {
     i32 result;
     if (wait)
@@ -284,7 +288,19 @@ u32 io_run(struct io *io, bool wait)
         result = io_uring_submit_and_get_events(&io->ring);
     else
         result = io_uring_submit(&io->ring);
-    /* Full or interrupted: what has arrived is reaped, the rest is submitted in the next run. */
     ASSERT(result >= 0 || result == -EINTR || result == -EBUSY || result == -EAGAIN || result == -ETIME);
     return reap(io);
+}
+
+void io_busy_poll(struct io *io, u32 poll_us) { io->poll_ns = (u64)poll_us * 1000; }
+
+u32 io_run(struct io *io, bool wait)
+{
+    u64 begin_ns = wait && io->poll_ns > 0 ? clock_monotonic_ns() : 0;
+    while (begin_ns != 0) {
+        u32 count = run(io, false);
+        if (count > 0) return count;
+        if (clock_monotonic_ns() - begin_ns >= io->poll_ns) break;
+    }
+    return run(io, wait);
 }

@@ -249,6 +249,21 @@ Test(io, timeouts_fire_and_are_cancelled)
     cr_assert_eq(finish(&cancelled), -ECANCELED);
 }
 
+/* What comes while it polls, and what comes only when it sleeps. */
+Test(io, polls_before_it_sleeps)
+{
+    struct result soon, late;
+    struct io_op soon_op = op_for(&soon), late_op = op_for(&late);
+    io_busy_poll(io, 2000);
+    io_timeout(io, &soon_op, 100);
+    io_timeout(io, &late_op, 20000);
+    cr_assert_eq(io_run(io, true), 1);
+    cr_assert_eq(soon.calls + late.calls, 1);
+    cr_assert_eq(io_run(io, true), 1, "waits on when nothing came");
+    cr_assert_eq(late.calls, 1);
+    cr_assert_eq(io_run(io, false), 0);
+}
+
 Test(io, more_operations_than_the_ring_holds)
 {
     enum { OPS = 3000 };

@@ -33,7 +33,7 @@ Test(options, everything)
 {
     cr_assert_eq(
         parse("--data=d --listen 127.0.0.1:0 --listen [::1]:0 --unix a --unix b --clock virtual "
-              "--durability interval=20 --memory-budget 2G --checkpoint-bytes 32m --connections 500"),
+              "--durability interval=20 --memory-budget 2G --checkpoint-bytes 32m --connections 500 --busy-poll 50"),
         OPTIONS_RUN);
     cr_assert_eq(options.listen_count, 2);
     cr_assert_eq(options.unix_count, 2);
@@ -44,6 +44,7 @@ Test(options, everything)
     cr_assert_eq(options.memory_budget_bytes, 2ull << 30);
     cr_assert_eq(options.checkpoint_bytes, 32u << 20);
     cr_assert_eq(options.connections_max, 500);
+    cr_assert_eq(options.busy_poll_us, 50);
 }
 
 Test(options, a_unix_socket_alone_is_enough)
@@ -78,6 +79,7 @@ Test(options, every_mistake_is_named)
         {"--data d --memory-budget 99999999999G", "99999999999G"},
         {"--data d --checkpoint-bytes -1", "-1"},
         {"--data d --connections 0", "connections"},
+        {"--data d --busy-poll 10001", "busy-poll"},
         {"--data d --unix 1 --unix 2 --unix 3 --unix 4 --unix 5 --unix 6 --unix 7 --unix 8 --unix 9", "8"}};
     for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
         cr_assert_eq(parse(wrong[i].line), OPTIONS_WRONG, "%s", wrong[i].line);
