@@ -4,6 +4,7 @@
  * it says what the desk costs.
  *
  * An answer leaves when the batch that holds its frame is on the disk. */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -20,6 +21,12 @@
 #define OUT_BYTES       (16u << 20)
 #define WINDOW          64u
 #define RAW_WRITES      2000u
+
+struct options {
+    const char *directory;
+    bool unix_socket;
+    u32 busy_poll_us;
+};
 
 struct conn {
     struct floor *floor;
@@ -221,7 +228,7 @@ static void accepted(struct io_op *op, i32 result)
                           .in = malloc(IN_BYTES),
                           .out = malloc(OUT_BYTES)};
     if (conn->in == NULL || conn->out == NULL) die("no memory");
-    net_no_delay(conn->fd);
+    if (floor->listener.tcp) net_no_delay(conn->fd);
     conn_take(conn);
     io_accept(floor->io, &floor->accept, floor->listener.fd);
 }
@@ -250,18 +257,28 @@ static void submit(struct floor *floor)
     }
 }
 
-static void serve(const char *directory)
+static void listen_on(struct floor *floor, const struct options *options)
+{
+    char error[256], path[4096];
+    snprintf(path, sizeof path, "%s/s", options->directory);
+    i32 result = options->unix_socket ? net_listen_unix(&floor->listener, path, error, sizeof error)
+                                      : net_listen_tcp(&floor->listener, "127.0.0.1:0", error, sizeof error);
+    if (result < 0) die("%s", error);
+    printf("listening on %s%s\n", options->unix_socket ? "unix:" : "", floor->listener.name);
+    fflush(stdout);
+}
+
+_Noreturn static void serve(const struct options *options)
 {
     struct floor *floor = calloc(1, sizeof *floor);
     char error[256];
     if (floor == NULL) die("no memory");
     if (io_create(&floor->io, error, sizeof error) < 0) die("%s", error);
+    io_busy_poll(floor->io, options->busy_poll_us);
     floor->log.written = written;
     floor->log.owner = floor;
-    log_open(&floor->log, floor->io, directory);
-    if (net_listen_tcp(&floor->listener, "127.0.0.1:0", error, sizeof error) < 0) die("%s", error);
-    printf("listening on %s\n", floor->listener.name);
-    fflush(stdout);
+    log_open(&floor->log, floor->io, options->directory);
+    listen_on(floor, options);
     floor->accept = (struct io_op){.done = accepted, .owner = floor};
     io_accept(floor->io, &floor->accept, floor->listener.fd);
     for (;;) {
@@ -285,18 +302,33 @@ static void raw(const char *directory)
     printf("}\n");
 }
 
+static const char help[] =
+    "usage: ticketfloor [--unix] [--busy-poll US] DIRECTORY\n"
+    "       ticketfloor --raw DIRECTORY\n"
+    "\n"
+    "Answers the frames of a ticketd on a loopback port of its own, or on a Unix socket in DIRECTORY, as fast as this\n"
+    "machine can verify, log and send, with nothing behind them; for ticketbench --server. With --raw it measures\n"
+    "durable writes of 4 KiB in DIRECTORY, and ends.\n";
+
 int main(int argc, char **argv)
 {
-    if (argc == 2 && argv[1][0] != '-') serve(argv[1]);
-    if (argc == 3 && strcmp(argv[1], "--raw") == 0) {
-        raw(argv[2]);
-        return 0;
+    static const struct option names[] = {
+        {"raw", 0, NULL, 'r'}, {"unix", 0, NULL, 'u'}, {"busy-poll", 1, NULL, 'b'}, {"help", 0, NULL, 'h'}, {0}};
+    struct options options = {0};
+    bool raw_only = false;
+    for (int key; (key = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        if (key == 'r') raw_only = true;
+        else if (key == 'u') options.unix_socket = true;
+        else if (key == 'b') options.busy_poll_us = (u32)strtoul(optarg, NULL, 10);
+        else if (key == 'h') return fputs(help, stdout) < 0;
+        else argc = 0;
     }
-    fprintf(
-        stderr,
-        "usage: ticketfloor [--raw] DIRECTORY\n\n"
-        "Answers the frames of a ticketd on a loopback port of its own as fast as this machine can verify,\n"
-        "log and send, with nothing behind them; for ticketbench --server. With --raw it measures durable\n"
-        "writes of 4 KiB in DIRECTORY, and ends.\n");
-    return 2;
+    if (optind + 1 != argc) {
+        fputs(help, stderr);
+        return 2;
+    }
+    options.directory = argv[optind];
+    if (!raw_only) serve(&options);
+    raw(options.directory);
+    return 0;
 }

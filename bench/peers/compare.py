@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The floor, ticketd, Redis and PostgreSQL in turns on one machine: medians of several rounds, and their ratios.
+"""The floor, ticketd, Redis and PostgreSQL in turns on one machine, all over Unix sockets: medians of several rounds,
+and their ratios. While there is one request at a time floor and ticketd poll instead of sleeping (--busy-poll).
 
 Each has a new directory below TMPDIR and is alone while it is measured. Environment: BIN (the programs), ROUNDS (3),
 TICKETS (1000000; PostgreSQL and Redis get fewer, they are slower), JSON=1 for scripts."""
@@ -48,11 +49,13 @@ class Server:
         self.process.communicate()
 
 
+BUSY_POLL = ["--busy-poll", 100]
+
+
 def bench(address, tickets, batch, connections, depth):
     arguments = [f"{BIN}/ticketbench", "--commands", tickets, "--batch", batch, "--connections", connections,
                  "--depth", depth, "--no-restart", "-o", "json"]
-    if address:
-        arguments += ["--server", address]
+    arguments += ["--server", address] if address else ["--unix"] + (BUSY_POLL if connections == 1 else [])
     result = json.loads(run(*arguments))
     if result["refused"]:
         sys.exit(f"{result['refused']} commands were refused: {result}")
@@ -60,17 +63,20 @@ def bench(address, tickets, batch, connections, depth):
 
 
 def floor(directory, loads):
-    address = []
+    results = {}
+    for name, load in loads.items():
+        address = []
 
-    def ready(process):
-        line = process.stdout.readline()
-        if line.startswith("listening on "):
-            address.append(line.split()[-1])
-        return bool(address)
+        def ready(process, address=address):
+            line = process.stdout.readline()
+            if line.startswith("listening on "):
+                address.append(line.split()[-1])
+            return bool(address)
 
-    server = Server([f"{BIN}/ticketfloor", directory], ready)
-    results = {name: bench(address[0], *load) for name, load in loads.items()}
-    server.end()
+        data = tempfile.mkdtemp(dir=directory)
+        server = Server([f"{BIN}/ticketfloor", "--unix"] + (BUSY_POLL if load[2] == 1 else []) + [data], ready)
+        results[name] = bench(address[0], *load)
+        server.end()
     return results
 
 
