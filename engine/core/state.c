@@ -477,21 +477,23 @@ static u64 index_used_bytes(const struct index *index)
 }
 
 /* Rows 1..used of the table belong to as many items, the first at `items`. */
-static void piece_of_rows(const struct state *state, u32 table, void *items, u64 item_bytes, state_piece_fn *piece,
-                          void *owner)
+static void piece_of_rows(const struct state *state, u32 table, void *items, u64 item_bytes, bool used,
+                          state_piece_fn *piece, void *owner)
 {
     const struct table *rows = &state->tables[table];
-    piece(owner, items, (rows->row_last + (u64)1) * item_bytes, (rows->rows_max + (u64)1) * item_bytes);
+    u64 used_bytes = used ? (rows->row_last + (u64)1) * item_bytes : 0;
+    piece(owner, items, used_bytes, (rows->rows_max + (u64)1) * item_bytes);
 }
 
 void state_pieces(const struct state *state, state_piece_fn *piece, void *owner)
 {
     for (u32 i = TABLE_CUSTOMER; i <= TABLE_TASK; i++)
-        piece_of_rows(state, i, state->tables[i].rows, state->tables[i].row_bytes, piece, owner);
+        piece_of_rows(state, i, state->tables[i].rows, state->tables[i].row_bytes, true, piece, owner);
     struct wheel_node *timers = state->wheel.nodes + WHEEL_HEADS;
-    piece_of_rows(state, TABLE_TICKET, timers + ticket_timer(0), sizeof *timers, piece, owner);
-    piece_of_rows(state, TABLE_TASK, timers + task_timer(state, 0), sizeof *timers, piece, owner);
-    piece_of_rows(state, TABLE_TICKET, state->key_rows, sizeof(u32), piece, owner);
+    bool of_tasks = state->wheel.timer_last >= task_timer(state, 0); /* most desks have none */
+    piece_of_rows(state, TABLE_TICKET, timers + ticket_timer(0), sizeof *timers, true, piece, owner);
+    piece_of_rows(state, TABLE_TASK, timers + task_timer(state, 0), sizeof *timers, of_tasks, piece, owner);
+    piece_of_rows(state, TABLE_TICKET, state->key_rows, sizeof(u32), true, piece, owner);
     const struct index *indexes[] = {&state->identities, &state->keys};
     for (u32 i = 0; i < ARRAY_COUNT(indexes); i++)
         piece(owner, indexes[i]->slots, index_used_bytes(indexes[i]), index_bytes(indexes[i]->bits_max));
@@ -504,7 +506,7 @@ void state_pieces(const struct state *state, state_piece_fn *piece, void *owner)
           log->offsets_count * sizeof(u64));
 }
 
-/* What is kept by ticket numbers is not: who knows which of them are archived. */
+/* What is kept by ticket numbers is not: who knows which of them are archived. Nor timers of tasks. */
 void state_pieces_of(const struct state *state, const u64 chunks[], void (*piece)(void *owner, void *memory, u64 bytes),
                      void *owner)
 {
@@ -519,7 +521,6 @@ void state_pieces_of(const struct state *state, const u64 chunks[], void (*piece
     piece(owner, state->identities.slots, index_bytes(index_bits(rows[TABLE_IDENTITY])));
     struct wheel_node *timers = state->wheel.nodes + WHEEL_HEADS;
     piece(owner, timers + ticket_timer(0), rows[TABLE_TICKET] * sizeof *timers);
-    piece(owner, timers + task_timer(state, 0), rows[TABLE_TASK] * sizeof *timers);
 }
 
 /* ---- Snapshot ---- */

@@ -64,6 +64,7 @@ void wheel_set(struct wheel *wheel, u32 timer, u64 deadline_ms)
     if (wheel->nodes[node].deadline_ms == deadline_ms) return;
     wheel_cancel(wheel, timer);
     wheel->nodes[node].deadline_ms = deadline_ms;
+    wheel->timer_last = max_u32(wheel->timer_last, timer);
     wheel_link(wheel, node);
     wheel->count++;
 }

@@ -32,6 +32,7 @@ struct wheel {
     u64 now_ms;
     u64 occupied[WHEEL_LEVELS];
     u32 count;
+    u32 timer_last; /* none above was ever set */
 };
 
 static inline u64 wheel_bytes(u64 timers) { return (WHEEL_HEADS + timers) * sizeof(struct wheel_node); }

@@ -13,7 +13,7 @@ struct looked {
     const struct rig *rig;
     u32 pieces;
     u64 used_bytes[GROWTH_PIECES_MAX];
-    u64 large; /* pieces that have grown beyond small pages */
+    u64 large; /* pieces that have grown beyond small pages; or bytes */
 };
 
 static void look(void *owner, void *memory, u64 used_bytes, u64 bytes)
@@ -59,6 +59,29 @@ Test(growth, half_a_page_is_ready_ahead_of_what_is_used)
     }
     cr_assert_geq(looked.large, 3, "rows of tickets and tasks, the ring");
     growth_stop(&growth);
+    rig_destroy(rig);
+}
+
+static void look_for_task_timers(void *owner, void *memory, u64 used_bytes, u64 bytes)
+{
+    struct looked *looked = owner;
+    const struct state *state = looked->rig->state;
+    (void)bytes;
+    if (memory == state->wheel.nodes + WHEEL_HEADS + task_timer(state, 0)) looked->large = used_bytes;
+}
+
+/* Its place grows with the number of tasks, but nobody touches it. */
+Test(growth, timers_of_tasks_count_from_the_first_one_on)
+{
+    struct rig *rig = rig_create();
+    rig_small_desk(rig);
+    struct looked looked = {.rig = rig, .large = U64_NONE};
+    creates(rig, 1000);
+    state_pieces(rig->state, look_for_task_timers, &looked);
+    cr_assert_eq(looked.large, 0);
+    wheel_set(&rig->state->wheel, task_timer(rig->state, 5), rig->now_ms + 1000);
+    state_pieces(rig->state, look_for_task_timers, &looked);
+    cr_assert_eq(looked.large, 1001 * sizeof(struct wheel_node));
     rig_destroy(rig);
 }
 
