@@ -4,31 +4,13 @@
 #include "base/hash.h"
 #include "base/mark.h"
 
-void snapshot_init(struct snapshot *snapshot, u8 *saved, u64 saved_max)
-{
-    *snapshot = (struct snapshot){.saved = saved, .saved_max = saved_max};
-}
+#define PAGE_BYTES 4096u
 
 static u64 record_bytes(u64 chunk_bytes) { return sizeof(struct store_chunk) + round_up(chunk_bytes, 8); }
 
-static struct store_chunk chunk_head(const struct table *table, u32 chunk)
-{
-    u32 bytes = table_chunk_bytes(table);
-    return (struct store_chunk){.table = table->number,
-                                .chunk = chunk,
-                                .bytes = bytes,
-                                .checksum = (u32)hash64(table_chunk(table, chunk), bytes, 0)};
-}
-
-static void record_write(u8 *to, const struct store_chunk *head, const void *data)
-{
-    memcpy(to, head, sizeof *head);
-    memcpy(to + sizeof *head, data, head->bytes);
-}
-
 void snapshot_begin(struct snapshot *snapshot, struct table *tables, u32 tables_count)
 {
-    ASSERT(!snapshot->running);
+    ASSERT(!snapshot->running && snapshot->saved_bytes == 0);
     for (u32 i = 0; i < tables_count; i++) {
         struct table *table = &tables[i];
         u64 words = table_chunks(table) / 64 + 1;
@@ -36,39 +18,20 @@ void snapshot_begin(struct snapshot *snapshot, struct table *tables, u32 tables_
         memcpy(table->pending, table->dirty, words * sizeof(u64));
         memset(table->dirty, 0, words * sizeof(u64));
     }
-    snapshot->running = true;
-    snapshot->table = 0;
-    snapshot->chunk = 0;
-    ASSERT(snapshot->saved_bytes == 0);
+    *snapshot = (struct snapshot){.running = true};
+}
+
+static u8 *saved_chunk(const struct table *table, u32 chunk)
+{
+    return table->saved + (u64)chunk * table_chunk_bytes(table);
 }
 
 void snapshot_save(struct snapshot *snapshot, struct table *table, u32 chunk)
 {
-    ASSERT(snapshot->running);
+    ASSERT(snapshot->running && !bit_test(table->dirty, chunk));
     MARK("row copied before change");
-    struct store_chunk head = chunk_head(table, chunk);
-    u8 *to = snapshot->saved + snapshot->saved_bytes;
-    snapshot->saved_bytes += record_bytes(head.bytes);
-    ASSERT(snapshot->saved_bytes <= snapshot->saved_max);
-    memcpy(to, table_chunk(table, chunk), head.bytes);
-    memcpy(snapshot->saved + snapshot->saved_bytes - sizeof head, &head, sizeof head);
-    bit_clear(table->pending, chunk);
-}
-
-static u64 slice_saved(struct snapshot *snapshot, u8 *buffer, u64 bytes_max)
-{
-    u64 used = 0;
-    while (snapshot->saved_bytes > 0) {
-        const u8 *end = snapshot->saved + snapshot->saved_bytes;
-        const struct store_chunk *head = (const struct store_chunk *)(end - sizeof *head);
-        u64 bytes = record_bytes(head->bytes);
-        MARK_IF(used + bytes > bytes_max, "slice full of saved rows");
-        if (used + bytes > bytes_max) break;
-        record_write(buffer + used, head, end - bytes);
-        used += bytes;
-        snapshot->saved_bytes -= bytes;
-    }
-    return used;
+    memcpy(saved_chunk(table, chunk), table_chunk(table, chunk), table_chunk_bytes(table));
+    snapshot->saved_bytes += table_chunk_bytes(table);
 }
 
 /* The next pending chunk of the table from `chunk` on, or U32_NONE. */
@@ -83,12 +46,26 @@ static u32 pending_next(const struct table *table, u32 chunk)
     return U32_NONE;
 }
 
+/* As it was at the begin. */
+static void chunk_copy(struct snapshot *snapshot, struct table *table, u32 chunk, u8 *to)
+{
+    u32 bytes = table_chunk_bytes(table);
+    bool saved = bit_test(table->dirty, chunk);
+    const void *data = saved ? saved_chunk(table, chunk) : table_chunk(table, chunk);
+    struct store_chunk head = {
+        .table = table->number, .chunk = chunk, .bytes = bytes, .checksum = (u32)hash64(data, bytes, 0)};
+    memcpy(to, &head, sizeof head);
+    memcpy(to + sizeof head, data, bytes);
+    if (saved) snapshot->saved_bytes -= bytes;
+    bit_clear(table->pending, chunk);
+}
+
 u64 snapshot_slice(struct snapshot *snapshot, struct table *tables, u32 tables_count, u8 *buffer, u64 bytes_max,
                    u32 chunks_max, bool *finished)
 {
     ASSERT(snapshot->running && bytes_max >= 4096);
     *finished = false;
-    u64 used = slice_saved(snapshot, buffer, bytes_max);
+    u64 used = 0;
     while (snapshot->table < tables_count && chunks_max > 0) {
         struct table *table = &tables[snapshot->table];
         u32 chunk = pending_next(table, snapshot->chunk);
@@ -100,16 +77,37 @@ u64 snapshot_slice(struct snapshot *snapshot, struct table *tables, u32 tables_c
         u64 bytes = record_bytes(table_chunk_bytes(table));
         MARK_IF(used + bytes > bytes_max, "slice full");
         if (used + bytes > bytes_max) return used;
-        struct store_chunk head = chunk_head(table, chunk);
-        record_write(buffer + used, &head, table_chunk(table, chunk));
-        bit_clear(table->pending, chunk);
+        chunk_copy(snapshot, table, chunk, buffer + used);
         used += bytes;
         snapshot->chunk = chunk + 1;
         chunks_max--;
     }
-    if (snapshot->table == tables_count && snapshot->saved_bytes == 0) {
+    if (snapshot->table == tables_count) {
+        ASSERT(snapshot->saved_bytes == 0);
         snapshot->running = false;
         *finished = true;
     }
     return used;
+}
+
+/* Whole pages between the last piece and where the slices are: a large piece, or the last one of a table. */
+u64 snapshot_passed(struct snapshot *snapshot, const struct table *tables, u32 tables_count, void **memory)
+{
+    while (snapshot->passed_table < min_u32(snapshot->table + 1, tables_count)) {
+        const struct table *table = &tables[snapshot->passed_table];
+        bool whole = snapshot->passed_table < snapshot->table;
+        u64 chunks = whole ? table_chunks(table) : snapshot->chunk;
+        u64 begin = round_up((u64)(uintptr_t)table->saved + snapshot->passed_bytes, PAGE_BYTES);
+        u64 end = ((u64)(uintptr_t)table->saved + chunks * table_chunk_bytes(table)) / PAGE_BYTES * PAGE_BYTES;
+        u64 bytes = min_u64(sat_sub(end, begin), SNAPSHOT_PIECE_BYTES);
+        if (bytes == SNAPSHOT_PIECE_BYTES || (whole && bytes > 0)) {
+            snapshot->passed_bytes = begin + bytes - (u64)(uintptr_t)table->saved;
+            *memory = (void *)(uintptr_t)begin;
+            return bytes;
+        }
+        if (!whole) return 0;
+        snapshot->passed_table++;
+        snapshot->passed_bytes = 0;
+    }
+    return 0;
 }

@@ -1,9 +1,9 @@
 /* The rows as of one op, copied out in slices while commands go on.
  *
- * begin() turns every table's dirty chunks into pending ones. A pending chunk is copied either by a slice or,
- * when a command is about to change it first, into the saved area; both clear the bit, so each is copied
- * exactly once, as it was at begin(). What was saved last is sliced first, so the area is touched no further than
- * what waits in it at a time.
+ * begin() turns every table's dirty chunks into pending ones. A command that is about to change a pending chunk saves
+ * it first, in the same place of a second copy of the table that is touched only there; then it is dirty, too. Slices
+ * copy each pending chunk once, from where it is as it was at begin(), in the order of tables and chunks: so the store
+ * changes each of its pages once. What the slices have passed of the second copy may be given back.
  */
 #ifndef CORE_SNAPSHOT_H
 #define CORE_SNAPSHOT_H
@@ -12,19 +12,22 @@
 #include "base/chunk.h"
 #include "core/table.h"
 
+#define SNAPSHOT_PIECE_BYTES (1u << 20)
+
 struct snapshot {
-    u8 *saved; /* chunks that changed before their slice came, each with its struct store_chunk behind it */
-    u64 saved_max;
-    u64 saved_bytes;
-    u32 table; /* the slice goes on here */
+    u64 saved_bytes; /* chunks that changed before their slice came, and wait for it */
+    u32 table;       /* the slice goes on here */
     u32 chunk;
+    u32 passed_table; /* up to here the memory of what was saved has been named */
+    u64 passed_bytes;
     bool running;
 };
 
-void snapshot_init(struct snapshot *snapshot, u8 *saved, u64 saved_max);
 void snapshot_begin(struct snapshot *snapshot, struct table *tables, u32 tables_count);
 u64 snapshot_slice(struct snapshot *snapshot, struct table *tables, u32 tables_count, u8 *buffer, u64 bytes_max,
                    u32 chunks_max, bool *finished);
+/* Names the next piece of memory of saved chunks that have been copied out; returns its bytes, 0: none so far. */
+u64 snapshot_passed(struct snapshot *snapshot, const struct table *tables, u32 tables_count, void **memory);
 /* Called by table_edit() for a pending chunk. */
 void snapshot_save(struct snapshot *snapshot, struct table *table, u32 chunk);
 

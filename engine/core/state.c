@@ -7,6 +7,7 @@
 #define EVENT_BYTES_PULSE (PULSE_TIMERS_MAX * 4352u) /* cards, or a row that is archived with all its tags */
 _Static_assert(SWEEP_ROWS_MAX <= PULSE_TIMERS_MAX, "a swept row raises no more than a timer");
 #define AHEAD 16u /* records prepared before they are applied, and fetched half of that before */
+#define SAVED_SHARE LIMIT(8u, 64u) /* of the budget: more than that in saved rows is too much */
 #define ADDRESS_SPACE_LARGE ((u64)1 << 30)
 
 /* Bytes of budget that one row of each table stands for; 0: a fixed number of rows. */
@@ -74,16 +75,12 @@ static void layout_index(struct layout *layout, struct index *index, u64 rows)
 
 static void layout_tables(struct layout *layout, struct state *state, const struct state_config *config)
 {
-    u64 saved_bytes = 0;
     for (u32 i = 1; i < TABLES; i++) {
         u32 rows = plan_rows(config, i);
         u64 bytes = table_bytes(plans[i].row_bytes, rows);
         u8 *at = layout_take(layout, bytes + 4096);
-        saved_bytes += bytes + bytes / 8;
         if (state != NULL) table_init(&state->tables[i], i, plans[i].row_bytes, rows, &state->snapshot, &at);
     }
-    u8 *saved = layout_take(layout, saved_bytes + 4096);
-    if (state != NULL) snapshot_init(&state->snapshot, saved, saved_bytes);
 }
 
 static void layout_route(struct layout *layout, struct route *route)
@@ -532,9 +529,14 @@ u64 state_snapshot_slice(struct state *state, void *buffer, u64 bytes_max, u32 c
     return snapshot_slice(&state->snapshot, state->tables + 1, TABLES - 1, buffer, bytes_max, chunks_max, finished);
 }
 
-u64 state_snapshot_saved_bytes(const struct state *state)
+u64 state_snapshot_passed(struct state *state, void **memory)
 {
-    return state->snapshot.saved_bytes;
+    return snapshot_passed(&state->snapshot, state->tables + 1, TABLES - 1, memory);
+}
+
+bool state_snapshot_lags(const struct state *state)
+{
+    return state->snapshot.saved_bytes > state->config.memory_bytes / SAVED_SHARE;
 }
 
 bool state_snapshot_running(const struct state *state) { return state->snapshot.running; }

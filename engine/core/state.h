@@ -96,9 +96,11 @@ void state_snapshot_begin(struct state *state);
 /* Fills `buffer` with `struct store_chunk` headers and data (base/chunk.h) up to `bytes_max` (at least
  * 4096), working at most about `chunks_max` chunks. Returns the bytes; `*finished` when nothing is left. */
 u64 state_snapshot_slice(struct state *state, void *buffer, u64 bytes_max, u32 chunks_max, bool *finished);
-/* Bytes of rows that had to be saved before they changed and were not sliced out yet; the edge slows intake
- * down when this grows. */
-u64 state_snapshot_saved_bytes(const struct state *state);
+/* Too many rows had to be saved before they changed, and wait for their slice: the edge slows intake down. */
+bool state_snapshot_lags(const struct state *state);
+/* Names a piece of memory of saved rows that the slices have passed: it may be given back, what is in it is not needed.
+ * Returns its bytes, 0: none for now. */
+u64 state_snapshot_passed(struct state *state, void **memory);
 bool state_snapshot_running(const struct state *state);
 
 /* ---- Queries ---- */

@@ -23,7 +23,7 @@ u64 table_bytes(u32 row_bytes, u32 rows_max)
 {
     u32 shift = table_chunk_shift(row_bytes);
     u64 chunks = ((u64)rows_max >> shift) + 1;
-    u64 bytes = round_up((chunks << shift) * row_bytes, 64) + 2 * round_up(words_for(chunks) * 8, 64);
+    u64 bytes = 2 * round_up((chunks << shift) * row_bytes, 64) + 2 * round_up(words_for(chunks) * 8, 64);
     for (u32 level = 0; level < TABLE_LEVELS; level++) bytes += round_up(used_words(rows_max, level) * 8, 64);
     return bytes + 4096;
 }
@@ -48,6 +48,7 @@ void table_init(struct table *table, u32 number, u32 row_bytes, u32 rows_max, st
                             .number = number,
                             .snapshot = snapshot};
     table->rows = carve(memory, (chunks << shift) * row_bytes);
+    table->saved = carve(memory, (chunks << shift) * row_bytes);
     table->dirty = carve(memory, words_for(chunks) * 8);
     table->pending = carve(memory, words_for(chunks) * 8);
     for (u32 level = 0; level < TABLE_LEVELS; level++)

@@ -19,8 +19,9 @@ struct snapshot;
 
 struct table {
     u8 *rows;
+    u8 *saved;    /* the same again: chunks of the running snapshot as they were before they changed */
     u64 *dirty;   /* a bit a chunk: changed since the last snapshot began */
-    u64 *pending; /* a bit a chunk: belongs to the running snapshot, not copied yet; never dirty */
+    u64 *pending; /* a bit a chunk: belongs to the running snapshot, not copied yet; dirty, too: it is saved */
     struct snapshot *snapshot;
     u32 row_bytes;
     u32 chunk_shift; /* rows a chunk, as a power of two */

@@ -12,7 +12,6 @@
 #define LOG_BYTES_DEFAULT         (192ull << 20)
 #define EVENT_FLUSH_BYTES_DEFAULT (1ull << 20)
 #define DISK_ROOM_BYTES_DEFAULT   (64ull << 20)
-#define SAVED_BYTES_SLOW          LIMIT(32ull << 20, 8ull << 10)
 /* A commit's pages stand before the log's next write in the queue of the disk, four times the rows that were changed at
  * worst: so each is small. */
 #define COMMIT_ROWS_BYTES         LIMIT(1ull << 20, 64ull << 10)
@@ -515,6 +514,15 @@ static void timer_start(struct checkpoint *checkpoint)
     io_timeout(checkpoint->io, &checkpoint->timer, (u64)checkpoint->config.event_flush_ms * 1000);
 }
 
+/* One piece a turn: it takes a while. */
+static bool saved_release(struct checkpoint *checkpoint)
+{
+    void *memory;
+    u64 bytes = state_snapshot_passed(checkpoint->state, &memory);
+    if (bytes > 0) file_memory_release(memory, bytes);
+    return bytes > 0;
+}
+
 /* Each part's turn answers whether it could go on at once. */
 static bool rows_turn(struct checkpoint *checkpoint)
 {
@@ -575,6 +583,7 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
     if (checkpoint->full) (void)disk_has_room(checkpoint); /* nothing else may ask: commands are refused */
     bool again = requests_turn(checkpoint); /* first: a COPY goes right behind the COMMIT that it copies */
     again = rows_turn(checkpoint) || again;
+    again = saved_release(checkpoint) || again;
     again = events_turn(checkpoint) || again;
     commit_turn(checkpoint);
     timer_start(checkpoint);
@@ -584,10 +593,8 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
 bool checkpoint_slow(const struct checkpoint *checkpoint)
 {
     const struct event_log *log = state_events_read(checkpoint->state);
-    if (state_snapshot_running(checkpoint->state) &&
-        state_snapshot_saved_bytes(checkpoint->state) > SAVED_BYTES_SLOW) {
-        return true;
-    }
+    MARK_IF(state_snapshot_lags(checkpoint->state), "intake slow: saved rows");
+    if (state_snapshot_lags(checkpoint->state)) return true;
     MARK_IF(event_bytes_unstored(log) > log->ring_bytes / 4 * 3, "intake slow: events");
     if (event_bytes_unstored(log) > log->ring_bytes / 4 * 3) return true;
     u64 log_bytes = wal_bytes_since(checkpoint->wal, checkpoint->root.op);

@@ -258,6 +258,8 @@ void file_memory_grows(void *memory, u64 bytes)
     madvise((void *)(uintptr_t)begin, end - begin, MADV_HUGEPAGE); /* a kernel without is fine */
 }
 
+void file_memory_release(void *memory, u64 bytes) { (void)madvise(memory, bytes, MADV_DONTNEED); }
+
 u64 file_random(void)
 {
     u64 value = 0;

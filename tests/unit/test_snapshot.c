@@ -1,4 +1,4 @@
-/* Snapshots: each dirty chunk is copied exactly once, as it was at the begin. */
+/* Snapshots: each dirty chunk is copied exactly once, in order, as it was at the begin. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -6,7 +6,6 @@
 
 #define ROWS 3000u
 #define TABLES_HERE 2u
-#define SAVED_BYTES (1u << 20)
 
 struct row {
     u64 id;
@@ -15,12 +14,11 @@ struct row {
 
 static struct table tables[TABLES_HERE];
 static struct snapshot snapshot;
-static u8 saved[SAVED_BYTES];
 static u8 slice[64u << 10];
 
 static void set_up(void)
 {
-    snapshot_init(&snapshot, saved, sizeof saved);
+    snapshot = (struct snapshot){0};
     for (u32 i = 0; i < TABLES_HERE; i++) {
         u8 *at = calloc(1, table_bytes(sizeof(struct row), ROWS) + 4096);
         table_init(&tables[i], i + 1, sizeof(struct row), ROWS, &snapshot, &at);
@@ -101,22 +99,28 @@ Test(snapshot, of_nothing_finishes_at_once, .init = set_up)
     cr_assert(finished);
 }
 
-Test(snapshot, saved_chunks_come_first, .init = set_up)
+Test(snapshot, saved_chunks_come_in_their_place, .init = set_up)
 {
     bool finished = false;
     snapshot_begin(&snapshot, tables, TABLES_HERE);
     (void)table_edit(&tables[1], 900);
     (void)table_edit(&tables[1], 900); /* saved only once */
-    u64 record_bytes = sizeof(struct store_chunk) + round_up(table_chunk_bytes(&tables[1]), 8);
-    cr_assert_eq(snapshot.saved_bytes, record_bytes);
-    struct store_chunk head;
-    (void)snapshot_slice(&snapshot, tables, TABLES_HERE, slice, 4096, 1, &finished);
-    memcpy(&head, slice, sizeof head);
-    cr_assert_eq(head.table, 2);
-    cr_assert_eq(head.chunk, 900 >> tables[1].chunk_shift);
+    (void)table_edit(&tables[0], 500);
+    (void)table_edit(&tables[1], 100);
+    cr_assert_eq(snapshot.saved_bytes, 3 * table_chunk_bytes(&tables[1]));
+    u64 last = 0;
+    while (!finished) {
+        u64 bytes = snapshot_slice(&snapshot, tables, TABLES_HERE, slice, 4096, 9, &finished);
+        for (u64 at = 0; at < bytes;) {
+            struct store_chunk head;
+            memcpy(&head, slice + at, sizeof head);
+            u64 place = (u64)head.table << 32 | (head.chunk + 1);
+            cr_assert_gt(place, last);
+            last = place;
+            at += sizeof head + round_up(head.bytes, 8);
+        }
+    }
     cr_assert_eq(snapshot.saved_bytes, 0);
-    (void)table_edit(&tables[1], 800); /* where the first one was */
-    cr_assert_eq(snapshot.saved_bytes, record_bytes);
 }
 
 /* Everything is changed while it is being copied out: what was saved is more than one slice holds. */
@@ -133,4 +137,49 @@ Test(snapshot, is_not_finished_before_all_that_was_saved_is_out, .init = set_up)
     }
     cr_assert_gt(turns, 10u);
     cr_assert_eq(chunks, 2 * ((1000 >> tables[0].chunk_shift) + 1));
+}
+
+/* Whoever takes the memory back as soon as it is named takes nothing that is needed, and in the end all of it. */
+Test(snapshot, what_the_slices_have_passed_is_named)
+{
+    enum { LARGE = 200000 };
+    struct table *table = &tables[0];
+    u8 *at = calloc(1, table_bytes(sizeof(struct row), LARGE) + 4096);
+    cr_assert_not_null(at);
+    snapshot = (struct snapshot){0};
+    table_init(table, 1, sizeof(struct row), LARGE, &snapshot, &at);
+    for (u32 row = 1; row < LARGE; row++) {
+        u32 taken = table_take(table);
+        *(struct row *)table_edit(table, taken) = (struct row){.id = taken};
+    }
+    bool finished = false;
+    u64 named_bytes = 0, bytes;
+    u32 rows = 0;
+    void *memory;
+    snapshot_begin(&snapshot, table, 1);
+    for (u32 row = 1; row < LARGE; row += 3) ((struct row *)table_edit(table, row))->value[0] = 99;
+    while (!finished) {
+        u64 slice_bytes = snapshot_slice(&snapshot, table, 1, slice, sizeof slice, 100, &finished);
+        for (u64 from = 0; from < slice_bytes;) {
+            struct store_chunk head;
+            memcpy(&head, slice + from, sizeof head);
+            for (u32 i = 0; i < head.bytes / sizeof(struct row); i++) {
+                struct row row;
+                memcpy(&row, slice + from + sizeof head + i * sizeof row, sizeof row);
+                u32 number = (head.chunk << table->chunk_shift) + i;
+                bool used = number >= 1 && number < LARGE;
+                cr_assert(row.id == (used ? number : 0) && row.value[0] == 0, "row %u", number);
+                rows += used;
+            }
+            from += sizeof head + round_up(head.bytes, 8);
+        }
+        while ((bytes = snapshot_passed(&snapshot, table, 1, &memory)) > 0) {
+            cr_assert((uintptr_t)memory % 4096 == 0 && bytes % 4096 == 0 && bytes <= SNAPSHOT_PIECE_BYTES);
+            cr_assert((u8 *)memory >= table->saved && (u8 *)memory + bytes <= (u8 *)table->dirty);
+            memset(memory, 0xa5, bytes);
+            named_bytes += bytes;
+        }
+    }
+    cr_assert_eq(rows, LARGE - 1);
+    cr_assert_geq(named_bytes, (u64)(LARGE - 1) * sizeof(struct row) - 3 * 4096);
 }
