@@ -19,7 +19,7 @@
 #define SLICE_BYTES_MIN           4096u
 enum {
     SLICES = LIMIT(8, 2), /* while one commit runs the rows of the next are ready */
-    SLICE_CHUNKS = LIMIT(16, 2),
+    SLICE_CHUNKS = LIMIT(16, 4),
     EVENT_JOBS = LIMIT(16, 2),
     EVENT_JOB_BYTES = LIMIT(256 << 10, 4 << 10),
     EVENT_FLUSH_MS_DEFAULT = 500,
