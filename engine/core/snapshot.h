@@ -12,7 +12,7 @@
 #include "base/chunk.h"
 #include "core/table.h"
 
-#define SNAPSHOT_PIECE_BYTES LIMIT(1u << 20, 4096u)
+#define SNAPSHOT_PIECE_BYTES LIMIT(1u << 20, 16u << 10)
 
 struct snapshot {
     u64 saved_bytes; /* chunks that changed before their slice came, and wait for it */
