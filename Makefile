@@ -308,6 +308,9 @@ $(BIN)/ticketcost: $(BUILD)/obj/bench/regress/ticketcost.o $(ARCHIVES)
 bench-regress: $(BIN)/ticketcost ## instructions a command in the core, against the stored baseline; UPDATE=1 keeps them
 	@BIN=$(abspath $(BIN)) UPDATE='$(UPDATE)' bench/regress/regress
 
+bench-steps: $(BIN)/ticketcost ## what each step of a create costs: instructions, cache misses, ns where perf is installed
+	@BIN=$(abspath $(BIN)) bench/regress/steps.py
+
 # The floor of this machine, ticketd, Redis and PostgreSQL in turns. Only this needs the peers' packages.
 PEERS := $(BIN)/peer-redis $(BIN)/peer-postgres
 
