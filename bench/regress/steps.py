@@ -17,7 +17,8 @@ CREATES = int(os.environ.get("CREATES") or 100000)
 CREATES_TIMED = 1000000
 STEPS = [
     ("verify the frame", r"frame_check|checksum_wire|frame_\w+"),
-    ("hash key and identity, fetch what is looked up", r"ticket_prepare|ticket_prefetch|(key|identity)_hash|XXH\w*128\w*"),
+    ("hash key and identity, fetch what is looked up",
+     r"ticket_prepare|ticket_prefetch|(key|identity)_hash|XXH\w*128\w*"),
     ("look up and make rows", r"ticket_create|identity_find|(customer|index|catalog|skill_set)_\w+|grow_cluster"),
     ("take a row", r"table_\w+"),
     ("write events", r"event_\w+|__?mem\w+"),
@@ -45,8 +46,9 @@ def counted():
     with tempfile.TemporaryDirectory() as scratch:
         out = os.path.join(scratch, "out")
         run = subprocess.run(["valgrind", "--tool=callgrind", "--cache-sim=yes", "--D1=49152,12,64",
-                              "--LL=2097152,16,64", f"--callgrind-out-file={out}", "--collect-atstart=no", "--toggle-collect=measured",
-                              f"{BIN}/ticketcost", "create", str(CREATES), "1000"], capture_output=True, text=True)
+                              "--LL=2097152,16,64", f"--callgrind-out-file={out}", "--collect-atstart=no",
+                              "--toggle-collect=measured", f"{BIN}/ticketcost", "create", str(CREATES), "1000"],
+                             capture_output=True, text=True)
         if run.returncode != 0:
             sys.exit(run.stderr + run.stdout)
         steps = collections.defaultdict(lambda: [0, 0, 0])

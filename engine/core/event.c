@@ -3,6 +3,8 @@
 #include "base/mark.h"
 #include "core/desk.h"
 
+#define NEXT_LINES 5u /* most events are no longer */
+
 const struct tkd_event *event_at(const struct event_log *log, u64 seq)
 {
     if (seq < log->seq_first || seq >= log->seq_next) return NULL;
@@ -74,6 +76,7 @@ static u8 *event_place(struct event_log *log, u64 bytes)
     u8 *at = log->ring + log->head % log->ring_bytes;
     log->offsets[log->seq_next % log->offsets_count] = log->head;
     log->head += bytes;
+    for (u32 line = 0; line < NEXT_LINES; line++) prefetch_edit(at + bytes + line * 64); /* of the next one */
     return at;
 }
 
