@@ -23,6 +23,7 @@ bool conns_create(struct conns *conns, struct io *io, u32 count_max, u64 buffer_
                             .count_max = count_max,
                             .in_quota = {.max_bytes = buffer_bytes / 2},
                             .out_quota = {.max_bytes = buffer_bytes / 2}};
+    list_init(&conns->asking);
     list_init(&conns->ready);
     list_init(&conns->waiting);
     list_init(&conns->starved);
@@ -192,9 +193,19 @@ void conn_finish(struct conn *conn)
     finish_when_sent(conn);
 }
 
+bool conn_asks(const struct conn *conn)
+{
+    const struct inbox *in = &conn->in;
+    if (in->end - in->begin < TKD_FRAME_BYTES || in->begin % 8 != 0) return false;
+    const struct tkd_frame *frame = (const struct tkd_frame *)(const void *)(in->data + in->begin);
+    const struct tkd_op_info *op = tkd_op_info(frame->op);
+    return op != NULL && op->class == TKD_CLASS_query;
+}
+
 void conn_ready(struct conn *conn)
 {
-    if (conn->phase == CONN_OPEN && !list_linked(&conn->turn)) list_push(&conn->conns->ready, &conn->turn);
+    if (conn->phase != CONN_OPEN || list_linked(&conn->turn)) return;
+    list_push(conn_asks(conn) ? &conn->conns->asking : &conn->conns->ready, &conn->turn);
 }
 
 void conn_continue(struct conn *conn)

@@ -4,7 +4,7 @@
  *  - one receive and one send in flight at most, so bytes keep their order;
  *  - no receive is in flight while whole frames wait in the inbox: who does not get served is not read from;
  *  - who has a session always finds a quarter of the receive memory that strangers cannot take;
- *  - a connection stands in at most one of the lists ready, waiting and starved (of both kinds); one that
+ *  - a connection stands in at most one of the lists asking, ready, waiting and starved (of both kinds); one that
  * stands in none has a receive in flight, waits for room in its outbox, is parked, or is ending;
  *  - a slot is used again only after its descriptor was closed and every completion has arrived, and under a
  *    new generation: whoever remembers (index, generation) never meets another connection.
@@ -41,7 +41,7 @@ struct conn {
     struct io_op receive;
     struct io_op send;
     struct io_op close;
-    struct link turn; /* ready, waiting or starved */
+    struct link turn; /* asking, ready, waiting or starved */
     struct link sending;
     struct link stream; /* subscriber: in one of the lists subscribed, lagging and stalled */
     struct inbox in;
@@ -90,7 +90,8 @@ struct conns {
     u32 free_count;
     u64 now_ms;                  /* monotonic, of this turn */
     bool stopping;               /* patience is shorter */
-    struct link ready;           /* has something to serve */
+    struct link asking;          /* has a question to serve */
+    struct link ready;           /* has something else to serve */
     struct link waiting;         /* its command waits for the pipeline */
     struct link starved;         /* waits for buffer memory */
     struct link starved_members; /* the same, with a session */
@@ -111,6 +112,8 @@ void conns_destroy(struct conns *conns);
 struct conn *conn_open(struct conns *conns, i32 fd);
 /* Serve it this turn, unless it already stands in a list. */
 void conn_ready(struct conn *conn);
+/* Does a question seem to come next? It has not been verified. */
+bool conn_asks(const struct conn *conn);
 /* Nothing is left to serve: reads on, or ends when the peer has ended. */
 void conn_continue(struct conn *conn);
 /* Takes no more requests; closes when everything was sent. */

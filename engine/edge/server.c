@@ -149,8 +149,8 @@ static void frame_done(struct server *server, struct conn *conn)
     server->service.figures.frames_received++;
 }
 
-/* Serves one connection its share of the turn. */
-static void serve(struct server *server, struct conn *conn)
+/* Serves one connection its share of the turn, or only the questions that come first. */
+static void serve(struct server *server, struct conn *conn, bool questions)
 {
     u64 end_ns = clock_monotonic_ns() + SERVER_SHARE_US * 1000;
     if (conn->phase != CONN_OPEN || conn->parked) return;
@@ -168,6 +168,7 @@ static void serve(struct server *server, struct conn *conn)
         }
         if (put_aside(server, conn, service_frame(&server->service, conn, frame))) return;
         frame_done(server, conn);
+        if (questions && !conn_asks(conn)) break;
         if (clock_monotonic_ns() >= end_ns) break;
     }
     MARK("connection has had its share of the turn");
@@ -180,9 +181,23 @@ static void serve_waiting(struct server *server, u64 end_ns)
     struct conns *conns = &server->conns;
     while (!list_empty(&conns->waiting) && clock_monotonic_ns() < end_ns) {
         struct conn *conn = LIST_ENTRY(list_pop(&conns->waiting), struct conn, turn);
-        serve(server, conn);
+        serve(server, conn, false);
         if (conns->waiting.next == &conn->turn) return;
     }
+}
+
+/* Questions go before the commands that came with them: an answer waits until all that was applied before it is durable.
+ * Half of the time is theirs at most. */
+static void serve_asking(struct server *server, u64 end_ns)
+{
+    struct conns *conns = &server->conns;
+    struct link batch, *link;
+    list_init(&batch);
+    list_append(&batch, &conns->asking);
+    while (clock_monotonic_ns() < end_ns && (link = list_pop(&batch)))
+        serve(server, LIST_ENTRY(link, struct conn, turn), true);
+    list_append(&batch, &conns->asking);
+    list_append(&conns->asking, &batch);
 }
 
 static void serve_all(struct server *server)
@@ -190,6 +205,7 @@ static void serve_all(struct server *server)
     struct conns *conns = &server->conns;
     struct link batch, waiting, *link;
     u64 end_ns = clock_monotonic_ns() + SERVER_SERVE_US * 1000;
+    serve_asking(server, end_ns - SERVER_SERVE_US * 500);
     serve_waiting(server, end_ns);
     /* Who becomes ready while others are served has its turn next time, behind those who had none. */
     list_init(&batch);
@@ -197,7 +213,7 @@ static void serve_all(struct server *server)
     list_init(&waiting);
     list_append(&waiting, &conns->waiting);
     while (clock_monotonic_ns() < end_ns && (link = list_pop(&batch))) {
-        serve(server, LIST_ENTRY(link, struct conn, turn));
+        serve(server, LIST_ENTRY(link, struct conn, turn), false);
         list_append(&waiting, &conns->waiting); /* in the order in which they came */
     }
     list_append(&conns->waiting, &waiting);
@@ -327,7 +343,7 @@ static void turn(struct server *server)
     stop_step(server);
     tick(server, begin_ns);
     if (conns_send(conns)) server->busy = true;
-    if (!list_empty(&conns->ready)) server->busy = true;
+    if (!list_empty(&conns->ready) || !list_empty(&conns->asking)) server->busy = true;
     if (server->phase == SERVER_RUNNING && pipeline_pending(&service->pipeline)) server->busy = true;
     u64 end_ns = clock_monotonic_ns();
     service->figures.turns++;
