@@ -186,8 +186,8 @@ static void serve_waiting(struct server *server, u64 end_ns)
     }
 }
 
-/* Questions go before the commands that came with them: an answer waits until all that was applied before it is durable.
- * Half of the time is theirs at most. */
+/* Questions go before the commands that came with them: an answer waits until all that was applied before it is
+ * durable. Half of the time is theirs at most. */
 static void serve_asking(struct server *server, u64 end_ns)
 {
     struct conns *conns = &server->conns;
@@ -332,12 +332,16 @@ static void turn(struct server *server)
     u64 begin_ns = clock_monotonic_ns();
     conns->now_ms = begin_ns / MS_NS;
     /* Once it stops, what falls due waits for the next start: the last checkpoint is to cover everything. */
+    /* What has become durable leaves, and the next write of the log begins, before more is served. */
+    pipeline_release(&service->pipeline);
+    server->busy = conns_send(conns);
+    io_submit(server->io);
     if (server->phase == SERVER_RUNNING) pipeline_turn(&service->pipeline, clock_wall_ms());
     conns_feed(conns);
     serve_all(server);
     pipeline_submit(&service->pipeline);
     if (server->phase == SERVER_FAILED) return;
-    server->busy = subscribers_push(service);
+    if (subscribers_push(service)) server->busy = true;
     if (checkpoint_turn(server->checkpoint)) server->busy = true;
     growth_turn(server->growth);
     stop_step(server);

@@ -36,6 +36,9 @@ void io_busy_poll(struct io *io, u32 poll_us);
  * have arrived. Returns how many. */
 u32 io_run(struct io *io, bool wait);
 
+/* Submits everything started, now instead of in the next run; calls nobody. */
+void io_submit(struct io *io);
+
 void io_accept(struct io *io, struct io_op *op, int listener); /* result: the connection's fd */
 void io_receive(struct io *io, struct io_op *op, int fd, void *buffer, u32 bytes);
 void io_send(struct io *io, struct io_op *op, int fd, const void *buffer, u32 bytes);

@@ -292,6 +292,14 @@ static u32 run(struct io *io, bool wait)
     return reap(io);
 }
 
+/* What does not go in now does in the next run. */
+void io_submit(struct io *io)
+{
+    if (io_uring_sq_ready(&io->ring) == 0) return;
+    i32 result = io_uring_submit(&io->ring);
+    ASSERT(result >= 0 || result == -EINTR || result == -EBUSY || result == -EAGAIN);
+}
+
 void io_busy_poll(struct io *io, u32 poll_us) { io->poll_ns = (u64)poll_us * 1000; }
 
 u32 io_run(struct io *io, bool wait)

@@ -97,6 +97,34 @@ Test(conn, frames_arrive_and_released_answers_leave)
     close(peer);
 }
 
+/* By what seems to come next: a question, half a question, something else, nothing known. */
+Test(conn, who_asks_stands_in_a_line_of_its_own)
+{
+    static const struct {
+        u16 op;
+        u32 bytes;
+        bool asks;
+    } cases[] = {{TKD_OP_TICKET_LIST, TKD_FRAME_BYTES, true},
+                 {TKD_OP_TICKET_LIST, TKD_FRAME_BYTES - 1, false},
+                 {TKD_OP_TICKET_CREATE, TKD_FRAME_BYTES, false},
+                 {UINT16_MAX, TKD_FRAME_BYTES, false}};
+    for (u32 i = 0; i < ARRAY_COUNT(cases); i++) {
+        int peer;
+        struct conn *conn = connect_pair(&peer);
+        struct tkd_frame frame = ping(1);
+        frame.op = cases[i].op;
+        frame_seal(&frame);
+        write_all(peer, &frame, cases[i].bytes);
+        while (!list_linked(&conn->turn)) io_run(io, true);
+        cr_assert_eq(conn_asks(conn), cases[i].asks);
+        cr_assert_eq(list_empty(&conns.asking), !cases[i].asks);
+        cr_assert_eq(list_empty(&conns.ready), cases[i].asks);
+        list_remove(&conn->turn);
+        conn_close(conn);
+        close(peer);
+    }
+}
+
 Test(conn, half_closed_peer_gets_its_answers_and_then_the_end)
 {
     int peer;
