@@ -1,7 +1,8 @@
 /* The server: listeners, the turn of the loop, timers, signals, the way out.
  *
  * One turn: reap completions -> send what is durable, next write of the log -> time, and the deadlines due by
- * then -> serve connections -> log -> push events -> checkpoint slice -> send. Everything is bounded, so a turn is short whatever arrives.
+ * then -> serve connections -> log -> push events -> checkpoint slice -> send. Everything is bounded, so a turn is
+ * short whatever arrives.
  */
 #ifndef EDGE_SERVER_H
 #define EDGE_SERVER_H
