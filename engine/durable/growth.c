@@ -24,7 +24,7 @@ static void piece_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)
     u64 used = (u64)(uintptr_t)memory + used_bytes, end = (u64)(uintptr_t)memory + bytes;
     u64 page_end = round_up(used, GROWTH_PAGE_BYTES);
     if (*ready == 0) *ready = page_end;
-    u64 wanted = page_end - used < GROWTH_PAGE_BYTES / 2 ? page_end + GROWTH_PAGE_BYTES : page_end;
+    u64 wanted = page_end - used < GROWTH_AHEAD_BYTES ? page_end + GROWTH_PAGE_BYTES : page_end;
     wanted = min_u64(wanted, end);
     if (wanted <= *ready) return;
     ahead_add(&growth->ahead, (void *)(uintptr_t)*ready, wanted - *ready);

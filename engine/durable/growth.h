@@ -1,15 +1,16 @@
 /* The desk grows through its memory, and what it uses for the first time the kernel clears: a huge page takes it a
  * millisecond, in which the loop would stand still, and all together a tenth of the time of a create. So the next one
- * of each piece is made ready by another thread (port/ahead) when half of the last is used. A hint and nothing more. */
+ * of each piece is made ready by another thread (port/ahead) shortly before it is needed. A hint and nothing more. */
 #ifndef DURABLE_GROWTH_H
 #define DURABLE_GROWTH_H
 
 #include "core/state.h"
 #include "port/ahead.h"
 
-#define GROWTH_PIECES_MAX 32u
-#define GROWTH_PAGE_BYTES (2ull << 20)
-#define GROWTH_FROM_BYTES (4ull << 20) /* below that pages are small, see file_memory_grows() */
+#define GROWTH_PIECES_MAX  32u
+#define GROWTH_PAGE_BYTES  (2ull << 20)
+#define GROWTH_AHEAD_BYTES (512ull << 10) /* some milliseconds at the fastest; all pieces together cost memory */
+#define GROWTH_FROM_BYTES  (4ull << 20) /* below that pages are small, see file_memory_grows() */
 
 struct growth {
     const struct state *state;
@@ -20,7 +21,7 @@ struct growth {
 
 /* Huge pages for what is large; the state stays where it is until the stop. */
 void growth_start(struct growth *growth, const struct state *state);
-/* Often: before another half of a page has been used. */
+/* Often: before so much more has been used. */
 void growth_turn(struct growth *growth);
 void growth_stop(struct growth *growth);
 
