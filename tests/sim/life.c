@@ -33,7 +33,12 @@ struct process {
 static struct process process;
 
 u64 process_events(void) { return state_events_read(process.recovery.state)->seq_next - 1; }
-u64 process_durable_op(void) { return wal_durable_op(process.recovery.wal); }
+/* While a start has no log yet, what clients still read comes from the process before. */
+u64 process_durable_op(void)
+{
+    const struct wal *wal = process.recovery.wal;
+    return wal != NULL ? wal_durable_op(wal) : world->durable_op;
+}
 
 bool process_lacks_room(bool copy)
 {
@@ -189,8 +194,10 @@ static void log_died(bool power)
 {
     bool torn = power || injected_below(CALL_SYNC, "/data/log"); /* what was not synced */
     if (world->ended_ns == 0) world->ended_ns = world->now_ns;
-    if (process.recovery.wal != NULL)
+    if (process.recovery.wal != NULL) {
         world->synced_op = max_u64(world->synced_op, wal_synced_op(process.recovery.wal));
+        world->durable_op = wal_durable_op(process.recovery.wal);
+    }
     if (world->plan.durability == WAL_SYNC || world->may_lose || !torn) return;
     world->may_lose = true;
     world->lost_ns = world->ended_ns;

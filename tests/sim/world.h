@@ -150,6 +150,7 @@ struct world {
     u64 woken_ns;       /* ... and when there was something */
     u64 lost_ns;        /* of what was acknowledged until then */
     u64 synced_op;      /* the log has said that it is durable up to here */
+    u64 durable_op; /* of the last process that had a log */
     bool judging;       /* the oracle reads: nothing fails, and no time passes */
     bool done;          /* healed, and everybody has what he wants */
     u64 end_ns;         /* of what is waited for after healing */
