@@ -290,6 +290,7 @@ struct options options_read(int argc, char **argv)
         commands = commands || key == KEY_COMMANDS;
     }
     if (optind < argc) usage("argument", argv[optind]);
+    if (options.unix_socket && options.address) usage("--unix beside --server", options.address);
     struct load *load = &options.load;
     if (load->customers == 0) load->customers = max_u64(1, load->commands / 4);
     if (load->due == 0) load->due = load->commands / 10;

@@ -14,7 +14,7 @@ struct server_process {
     char log[1100];                              /* its log goes to this file */
     char address[1100];                          /* where it serves, for a client: HOST:PORT or unix:PATH */
     bool unix_socket;                            /* instead of TCP */
-    const char *arguments[SERVER_ARGUMENTS_MAX]; /* besides --data and --listen */
+    const char *arguments[SERVER_ARGUMENTS_MAX]; /* besides --data, and --listen or --unix */
     u32 arguments_count;
     pid_t pid; /* 0: not running */
 };

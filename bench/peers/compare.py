@@ -70,7 +70,7 @@ def floor(directory, loads):
         def ready(process, address=address):
             line = process.stdout.readline()
             if line.startswith("listening on "):
-                address.append(line.split()[-1])
+                address.append(line.removeprefix("listening on ").strip())
             return bool(address)
 
         data = tempfile.mkdtemp(dir=directory)
@@ -91,7 +91,7 @@ def redis(directory, loads):
         path = os.path.join(data, "socket")
         server = Server(["redis-server", "--port", 0, "--unixsocket", path, "--dir", data, "--appendonly", "yes",
                          "--appendfsync", "always", "--save", "", "--auto-aof-rewrite-percentage", 0],
-                        lambda _: os.path.exists(path), **{})
+                        lambda _: os.path.exists(path))
         results[name] = json.loads(run(f"{BIN}/peer-redis", path, max(tickets // 10, 1000), connections, batch * depth,
                                        f"{HERE}/create.lua"))
         server.end()

@@ -7,7 +7,8 @@
 #define EVENT_BYTES_PULSE (PULSE_TIMERS_MAX * 4352u) /* cards, or a row that is archived with all its tags */
 _Static_assert(SWEEP_ROWS_MAX <= PULSE_TIMERS_MAX, "a swept row raises no more than a timer");
 #define AHEAD 16u /* records prepared before they are applied, and fetched half of that before */
-#define SAVED_SHARE LIMIT(8u, 64u) /* of the budget: more than that in saved rows is too much */
+/* Of the budget: more than that in saved rows is too much. They may lie far apart and take four times that in pages. */
+#define SAVED_SHARE LIMIT(32u, 64u)
 #define ADDRESS_SPACE_LARGE ((u64)1 << 30)
 
 /* Bytes of budget that one row of each table stands for; 0: a fixed number of rows. */
@@ -501,6 +502,14 @@ void state_pieces(const struct state *state, state_piece_fn *piece, void *owner)
     piece(owner, log->ring, min_u64(log->head, log->ring_bytes), log->ring_bytes);
     piece(owner, log->offsets, min_u64(log->seq_next, log->offsets_count) * sizeof(u64),
           log->offsets_count * sizeof(u64));
+}
+
+void state_pieces_saved(const struct state *state, void (*piece)(void *memory, u64 bytes))
+{
+    for (u32 i = 1; i < TABLES; i++) {
+        const struct table *table = &state->tables[i];
+        piece(table->saved, (u64)(table->dirty - (u64 *)(void *)table->saved) * sizeof(u64));
+    }
 }
 
 /* What is kept by ticket numbers is not: who knows which of them are archived. Nor timers of tasks. */

@@ -86,6 +86,8 @@ u64 state_memory_bytes(const struct state *state);
  * use, or will be in a moment, and all. */
 typedef void state_piece_fn(void *owner, void *memory, u64 used_bytes, u64 bytes);
 void state_pieces(const struct state *state, state_piece_fn *piece, void *owner);
+/* Names those of rows that are saved while a snapshot runs: used here and there, and given back. */
+void state_pieces_saved(const struct state *state, void (*piece)(void *memory, u64 bytes));
 /* Names what loading so many chunks of each table is going to use of them, in its order. */
 void state_pieces_of(const struct state *state, const u64 chunks[], void (*piece)(void *owner, void *memory, u64 bytes),
                      void *owner);

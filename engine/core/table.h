@@ -34,7 +34,7 @@ struct table {
     u64 *used[TABLE_LEVELS]; /* [0]: a bit a row that is used; [n]: a bit a word below that is full */
 };
 
-/* Room that the table needs besides its rows, and for the rows. */
+/* Room for the rows, for as many saved ones, and for what the table needs besides. */
 u64 table_bytes(u32 row_bytes, u32 rows_max);
 /* Lays the table out in zeroed memory at *memory and moves it on. */
 void table_init(struct table *table, u32 number, u32 row_bytes, u32 rows_max, struct snapshot *snapshot,

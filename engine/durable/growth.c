@@ -12,6 +12,7 @@ void growth_start(struct growth *growth, const struct state *state)
 {
     *growth = (struct growth){.state = state};
     state_pieces(state, piece_start, growth);
+    state_pieces_saved(state, file_memory_scattered);
     ahead_start(&growth->ahead);
 }
 

@@ -19,7 +19,7 @@ struct growth {
     struct ahead ahead;
 };
 
-/* Huge pages for what is large; the state stays where it is until the stop. */
+/* Huge pages for what is large, none for what is used here and there; the state stays where it is until the stop. */
 void growth_start(struct growth *growth, const struct state *state);
 /* Often: before so much more has been used. */
 void growth_turn(struct growth *growth);

@@ -186,40 +186,36 @@ static void serve_waiting(struct server *server, u64 end_ns)
     }
 }
 
-/* Questions go before the commands that came with them: an answer waits until all that was applied before it is
- * durable. Half of the time is theirs at most. */
-static void serve_asking(struct server *server, u64 end_ns)
-{
-    struct conns *conns = &server->conns;
-    struct link batch, *link;
-    list_init(&batch);
-    list_append(&batch, &conns->asking);
-    while (clock_monotonic_ns() < end_ns && (link = list_pop(&batch)))
-        serve(server, LIST_ENTRY(link, struct conn, turn), true);
-    list_append(&batch, &conns->asking);
-    list_append(&conns->asking, &batch);
-}
-
-static void serve_all(struct server *server)
+/* In the order of the list. Who becomes ready meanwhile has its turn next time, behind those who had none; who must
+ * wait does so behind those who did before. */
+static void serve_list(struct server *server, struct link *list, u64 end_ns, bool questions)
 {
     struct conns *conns = &server->conns;
     struct link batch, waiting, *link;
-    u64 end_ns = clock_monotonic_ns() + SERVER_SERVE_US * 1000;
-    serve_asking(server, end_ns - SERVER_SERVE_US * 500);
-    serve_waiting(server, end_ns);
-    /* Who becomes ready while others are served has its turn next time, behind those who had none. */
     list_init(&batch);
-    list_append(&batch, &conns->ready);
+    list_append(&batch, list);
     list_init(&waiting);
     list_append(&waiting, &conns->waiting);
     while (clock_monotonic_ns() < end_ns && (link = list_pop(&batch))) {
-        serve(server, LIST_ENTRY(link, struct conn, turn), false);
+        serve(server, LIST_ENTRY(link, struct conn, turn), questions);
         list_append(&waiting, &conns->waiting); /* in the order in which they came */
     }
     list_append(&conns->waiting, &waiting);
-    list_append(&batch, &conns->ready);
+    list_append(&batch, list);
     MARK_IF(!list_empty(&batch), "turn over before all were served");
-    list_append(&conns->ready, &batch);
+    list_append(list, &batch);
+}
+
+/* Questions go before the commands that came with them: an answer waits until all that was applied before it is
+ * durable. However long they take, half of a turn is left for the others. */
+static void serve_all(struct server *server)
+{
+    struct conns *conns = &server->conns;
+    u64 half_ns = SERVER_SERVE_US * 500, begin_ns = clock_monotonic_ns();
+    serve_list(server, &conns->asking, begin_ns + half_ns, true);
+    u64 end_ns = max_u64(begin_ns + 2 * half_ns, clock_monotonic_ns() + half_ns);
+    serve_waiting(server, end_ns);
+    serve_list(server, &conns->ready, end_ns, false);
 }
 
 /* ---- Stopping ---- */
@@ -331,11 +327,11 @@ static void turn(struct server *server)
     if (server->phase == SERVER_FAILED) return;
     u64 begin_ns = clock_monotonic_ns();
     conns->now_ms = begin_ns / MS_NS;
-    /* Once it stops, what falls due waits for the next start: the last checkpoint is to cover everything. */
     /* What has become durable leaves, and the next write of the log begins, before more is served. */
     pipeline_release(&service->pipeline);
     server->busy = conns_send(conns);
     io_submit(server->io);
+    /* Once it stops, what falls due waits for the next start: the last checkpoint is to cover everything. */
     if (server->phase == SERVER_RUNNING) pipeline_turn(&service->pipeline, clock_wall_ms());
     conns_feed(conns);
     serve_all(server);

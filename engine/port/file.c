@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MEMORY_PAGE 4096
+
 i32 file_join(char *path, const char *directory, const char *name)
 {
     int length = snprintf(path, FILE_PATH_BYTES, "%s/%s", directory, name);
@@ -258,7 +260,17 @@ void file_memory_grows(void *memory, u64 bytes)
     madvise((void *)(uintptr_t)begin, end - begin, MADV_HUGEPAGE); /* a kernel without is fine */
 }
 
-void file_memory_release(void *memory, u64 bytes) { (void)madvise(memory, bytes, MADV_DONTNEED); }
+void file_memory_scattered(void *memory, u64 bytes)
+{
+    u64 begin = round_up((u64)(uintptr_t)memory, MEMORY_PAGE), end = (u64)(uintptr_t)memory + bytes;
+    if (end > begin) madvise((void *)(uintptr_t)begin, end - begin, MADV_NOHUGEPAGE); /* a kernel without is fine */
+}
+
+/* Where pages are larger nothing is given back: what lies behind would go, too. */
+void file_memory_release(void *memory, u64 bytes)
+{
+    if (sysconf(_SC_PAGESIZE) == MEMORY_PAGE) madvise(memory, bytes, MADV_DONTNEED);
+}
 
 u64 file_random(void)
 {
