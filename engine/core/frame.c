@@ -112,26 +112,22 @@ static u32 utf8_sequence(const u8 *text, u32 bytes)
     return code < code_min[length] || surrogate || code > 0x10ffff ? 0 : length;
 }
 
-/* Most Chinese characters: three bytes of which the first excludes overlong forms and surrogates. */
-static bool utf8_three(u32 word)
+/* Two of the most frequent characters, three bytes each, at the begin of the word; their first bytes exclude overlong
+ * forms and surrogates. */
+static bool utf8_threes(u64 word)
 {
-    u32 lead = word & 0xff;
-    return (word & 0xc0c000) == 0x808000 && lead > 0xe0 && lead < 0xf0 && lead != 0xed;
+    u32 leads = 1u << (word & 15) | 1u << (word >> 24 & 15);
+    return (word & 0xc0c0f0c0c0f0) == 0x8080e08080e0 && (leads & (1u << 0 | 1u << 0xd)) == 0;
 }
 
 static bool utf8_valid(const u8 *text, u32 bytes)
 {
     u32 at = 0;
-    for (u64 word; bytes - at >= sizeof word;) {
+    while (bytes - at >= sizeof(u64)) {
+        u64 word;
         memcpy(&word, text + at, sizeof word);
-        if ((word & HIGH_BITS) == 0) {
-            at += sizeof word;
-            continue;
-        }
-        u32 plain = bit_lowest(word & HIGH_BITS) / 8;
-        at += plain;
-        bool three = plain <= 5 && utf8_three((u32)(word >> plain * 8));
-        u32 length = three ? 3 : utf8_sequence(text + at, bytes - at);
+        u32 length = (word & HIGH_BITS) == 0 ? 8 : bit_lowest(word & HIGH_BITS) / 8;
+        if (length == 0) length = utf8_threes(word) ? 6 : utf8_sequence(text + at, bytes - at);
         if (length == 0) return false;
         at += length;
     }

@@ -71,30 +71,24 @@ void route_refresh(struct state *state, u32 agent)
     bit_put(route->available, agent, available);
 }
 
-/* Who may take a task of a queue that needs a skill set: agents in all of the masks. */
-struct demand {
-    const u64 *members;
-    u32 skills;
-    const u64 *skilled[SKILLS_MAX];
-};
-
-static void demand_of(const struct state *state, u32 queue, u32 skill_set, struct demand *demand)
+/* Who may take a task of this queue and set, but for `not_agent`: a bit each. Returns how many. */
+static u32 route_candidates(const struct state *state, u32 queue, u32 skill_set, u32 not_agent,
+                            u64 *restrict candidates)
 {
-    demand->members = members_of(state, queue);
-    demand->skills = 0;
-    if (skill_set == 0) return;
+    const struct route *route = &state->route;
+    const u64 *members = members_of(state, queue);
+    u32 words = route->words, count = 0;
+    for (u32 i = 0; i < words; i++) candidates[i] = route->available[i] & (members[i] | route->everywhere[i]);
     const u64 *needs = skill_set_row(state, skill_set)->skills;
-    for (u32 word = 0; word < SKILL_WORDS; word++)
-        for (u64 bits = needs[word]; bits != 0; bits &= bits - 1)
-            demand->skilled[demand->skills++] = skilled_in(state, word * 64 + bit_lowest(bits));
-}
-
-/* The agents of one word who may take it, but for `not_agent`. */
-static inline u64 demand_met(const struct route *route, const struct demand *demand, u32 word, u32 not_agent)
-{
-    u64 bits = route->available[word] & (demand->members[word] | route->everywhere[word]);
-    for (u32 i = 0; i < demand->skills; i++) bits &= demand->skilled[i][word];
-    return bits & ~((u64)(not_agent / 64 == word) << not_agent % 64);
+    for (u32 word = 0; word < SKILL_WORDS && skill_set != 0; word++) {
+        for (u64 bits = needs[word]; bits != 0; bits &= bits - 1) {
+            const u64 *skilled = skilled_in(state, word * 64 + bit_lowest(bits));
+            for (u32 i = 0; i < words; i++) candidates[i] &= skilled[i];
+        }
+    }
+    if (words != 0) bit_clear(candidates, not_agent);
+    for (u32 i = 0; i < words; i++) count += bit_count(candidates[i]);
+    return count;
 }
 
 /* The agent who is to have a task of this queue and set, 0 = nobody; *eligible = of how many. */
@@ -103,23 +97,20 @@ static u32 route_choose(const struct state *state, u32 queue, u32 skill_set, u32
     const struct route *route = &state->route;
     bool loaded = queue_row(state, queue)->strategy == TKD_STRATEGY_LEAST_LOADED;
     const struct ranking *ranking = loaded ? &route->least_loaded : &route->longest_idle;
-    struct demand demand;
-    demand_of(state, queue, skill_set, &demand);
-    u64 best = 0;
-    u32 chosen = 0, count = 0;
-    for (u32 word = 0; word < route->words; word++) {
-        u64 bits = demand_met(route, &demand, word, not_agent);
-        count += bit_count(bits);
-        if (ranking->words[word] <= best) continue;
-        const u64 *standings = ranking->agents + word * 64;
-        for (; bits != 0; bits &= bits - 1) {
-            u32 bit = bit_lowest(bits);
-            chosen = standings[bit] > best ? word * 64 + bit : chosen;
-            best = max_u64(standings[bit], best);
-        }
+    u64 candidates[AGENT_WORDS], best = 0;
+    u32 word = 0;
+    *eligible = route_candidates(state, queue, skill_set, not_agent, candidates);
+    for (u32 i = 0; i < route->words; i++) {
+        if (ranking->words[i] <= best) continue;
+        const u64 *standings = ranking->agents + i * 64;
+        u64 before = best;
+        for (u64 bits = candidates[i]; bits != 0; bits &= bits - 1) best = max_u64(best, standings[bit_lowest(bits)]);
+        word = best > before ? i : word;
     }
-    *eligible = count;
-    return chosen;
+    if (best == 0) return 0;
+    u64 bits = candidates[word]; /* no two standings are equal */
+    while (ranking->agents[word * 64 + bit_lowest(bits)] != best) bits &= bits - 1;
+    return word * 64 + bit_lowest(bits);
 }
 
 /* Hands the task over and says why. */
@@ -232,10 +223,9 @@ static void drain_add(struct state *state, u32 word, u64 bits)
 static void wait_behind(struct state *state, u32 task, u32 not_agent)
 {
     const struct task *row = task_row(state, task);
-    struct demand demand;
-    demand_of(state, row->queue, row->skill_set, &demand);
-    for (u32 word = 0; word < state->route.words; word++)
-        drain_add(state, word, demand_met(&state->route, &demand, word, not_agent));
+    u64 candidates[AGENT_WORDS];
+    route_candidates(state, row->queue, row->skill_set, not_agent, candidates);
+    for (u32 word = 0; word < state->route.words; word++) drain_add(state, word, candidates[word]);
     MARK("newcomer waits behind others");
     line_push(state, task);
     raise_waiting(state, task, TKD_RULE_BEHIND_OTHERS);
