@@ -176,7 +176,7 @@ $(BUILD)/test/model/%: $(BUILD)/test/model/%.o $(LIB)/libminimal.a
 # The simulator: the engine with small limits and marks, on a kernel, a disk and a store that one seed decides.
 SIM := $(BIN)/ticketsim
 SIM_STORE := $(call sources,engine/port/store_lmdb.c engine/port/lmdb_rows.c \
-    engine/port/lmdb_events.c engine/port/lmdb_pages.c)
+    engine/port/lmdb_events.c engine/port/lmdb_pages.c engine/port/event_pack.c)
 SIM_SOURCES := $(filter-out engine/port/% engine/edge/main.c engine/base/log.c,$(ENGINE)) $(SIM_STORE) \
     $(call sources,tests/sim/*.c tests/naive/*.c)
 SIM_WRAPPED := malloc calloc realloc free strdup posix_memalign state_apply state_query mdb_env_open \

@@ -1,11 +1,9 @@
 /* What the files of the LMDB store share. Included by them alone.
  *
- * All databases have native u64 keys: two for each table (lmdb_rows.c), events (first seq -> checksum and
- * whole event records, lmdb_events.c), archived (ticket -> seq and its
- * checksum) and root (ROOT_KEY -> the root and its
- * checksum, UNFINISHED_KEY -> op of a snapshot whose rows are not all there). Nearly all values stay below
- * 2038 bytes, so that two fit on a page and no overflow pages have to be found in one piece; only an event
- * with a long text has a value of its own above that.
+ * All databases have native u64 keys: two for each table (lmdb_rows.c), events (first seq and part -> checksum and
+ * packed events, event_pack.h, lmdb_events.c), archived (ticket -> seq and its checksum) and root (ROOT_KEY -> the root
+ * and its checksum, UNFINISHED_KEY -> op of a snapshot whose rows are not all there). Values stay below 2038 bytes, so
+ * that two fit on a page, and no overflow pages have to be found in one piece.
  */
 #ifndef PORT_LMDB_H
 #define PORT_LMDB_H
@@ -34,8 +32,6 @@ struct store {
     MDB_txn *reader; /* the loop's; reset between calls */
     u8 page[65536];  /* being read */
     u64 page_read;   /* the number of the last one */
-    u8 *value;       /* one that has pages of its own */
-    u64 value_bytes; /* room for it */
 
     struct lmdb_helper *helper; /* NULL: reading only */
 

@@ -8,9 +8,8 @@
  *
  * What a walk makes sure of: every page is where it says it is, and of the kind that its parent expects;
  * nodes lie inside their page and fill it; keys ascend and keep to the bounds that the parents set; the
- * counts kept with each tree are right; and every page of the file is used once, or free, or an overflow page
- * of an event: so LMDB takes no used one for free. (Which overflow pages are events' is not read: a free list whose
- * damage names one of them, in order and instead of another, is not noticed, until that event is found unreadable.)
+ * counts kept with each tree are right; and every page of the file is used once, or free: so LMDB takes no used one
+ * for free. (Only lists of free pages have overflow pages.)
  * That the values are the right ones is up to their checksums, and to the sum of all current ones in the root.
  *
  * The format is that of LMDB 0.9 (data version 1), which has not changed since 2014.
@@ -28,7 +27,6 @@
 #define DEPTH_MAX       32u
 #define PAGE_BYTES_MAX  65536u
 #define PAGES_MAX       (1ull << 32)
-#define VALUE_BYTES_TOP (16ull << 20) /* of one that has pages of its own */
 
 enum page_flags { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8 };
 enum node_flags { NODE_OVERFLOW = 1, NODE_TREE = 2 };
@@ -246,7 +244,6 @@ struct walk {
     u64 last_page;
     u8 *taken; /* a bit a page */
     u64 taken_count;
-    u64 unseen;               /* overflow pages of events */
     u8 *pages;                /* one of each depth, of the main tree and of one below */
     struct tree_record *tree; /* counted down to zero */
     bool free_list;
@@ -481,10 +478,7 @@ static i32 walk_tree(struct walk *walk, const struct tree_record *record, u64 by
     struct place place = {.number = record->root, .depth = record->depth, .names = names, .high = U64_NONE};
     i32 result = walk_page(walk, &place, by, pages);
     if (result < 0) return result;
-    if (walk->lazy) {
-        walk->unseen += left.overflows;
-        left.overflows = left.entries = 0;
-    }
+    if (walk->lazy) left.entries = 0;
     if ((left.branches | left.leaves | left.overflows | left.entries) != 0)
         return fault_at(walk, by, "the counts of a tree are wrong");
     return 0;
@@ -509,7 +503,7 @@ static i32 walk_all(struct walk *walk, const struct meta *meta)
     if (result == 0) result = walk_tree(walk, &meta->main, by, true, walk->pages);
     if (result == 0) result = meta_stamp_check(walk, meta);
     if (result < 0) return result;
-    if (2 + walk->taken_count + walk->unseen != walk->last_page + 1)
+    if (2 + walk->taken_count != walk->last_page + 1)
         return fault_at(walk, by, "there are pages that are neither used nor free");
     return 0;
 }
@@ -636,32 +630,6 @@ i32 lmdb_meta_write_again(const char *directory)
 
 /* ---- One value ---- */
 
-static i32 value_read(struct store *store, int fd, const struct node *node, u32 page_bytes,
-                      struct lmdb_value *value)
-{
-    value->key = key_of(node);
-    value->bytes = node->bytes;
-    value->data = node->data;
-    if (node->flags == 0) return 0;
-    struct page_head head;
-    u64 number;
-    memcpy(&number, node->data, sizeof number);
-    if (number >= PAGES_MAX || node->bytes > VALUE_BYTES_TOP) return -EIO;
-    store->page_read = number;
-    if (node->bytes > store->value_bytes) {
-        file_buffer_free(store->value, store->value_bytes);
-        store->value_bytes = round_up(node->bytes, FILE_BLOCK_BYTES);
-        store->value = file_buffer(store->value_bytes);
-        if (store->value == NULL) store->value_bytes = 0;
-        if (store->value == NULL) return -ENOMEM;
-    }
-    i32 result = read_exactly(fd, &head, sizeof head, number * page_bytes);
-    if (result == 0 && (head.number != number || head.flags != PAGE_OVERFLOW)) return -EIO;
-    if (result == 0) result = read_exactly(fd, store->value, node->bytes, number * page_bytes + sizeof head);
-    value->data = store->value;
-    return result == -EBADMSG ? -EIO : result;
-}
-
 /* Is the node's key not above the wanted one: a name, or without one the number? */
 static bool not_above(const struct node *node, const char *name, u64 key)
 {
@@ -743,7 +711,11 @@ static i32 find(const struct lookup *lookup, const char *tree_name, u64 key, str
     if (!named(&node, tree_name) || node.flags != NODE_TREE || node.bytes != sizeof tree) return -EIO;
     memcpy(&tree, node.data, sizeof tree);
     result = tree_find(lookup, &tree, NULL, key, &node, &value->page);
-    return result != 0 ? result : value_read(lookup->store, lookup->fd, &node, lookup->page_bytes, value);
+    if (result != 0) return result;
+    value->key = key_of(&node);
+    value->data = node.data;
+    value->bytes = node.bytes;
+    return node.flags == 0 ? 0 : -EIO;
 }
 
 i32 lmdb_find(struct store *store, const char *tree, u64 key, struct lmdb_value *value)

@@ -235,7 +235,11 @@ static i32 open_all(struct store *store, const char *directory, struct io *io, c
     result = result_of(mdb_reader_check(store->env, &dead_readers));
     if (result == 0) result = databases_open(store, write, false);
     if (result == 0 && write) result = file_sync_directory(directory);
+    struct store_root root;
+    if (result == 0) result = store_root_read(store, &root);
     if (result < 0) return result;
+    bool foreign = result == 0 && root.format_version != STORE_FORMAT_VERSION;
+    if (foreign) return 0; /* the caller's to refuse; its events may look different */
     result = store_event_last(store, &store->event_last);
     if (result < 0)
         snprintf(error, error_bytes,
@@ -281,7 +285,6 @@ void store_close(struct store *store)
     if (store->helper != NULL) lmdb_helper_stop(store);
     if (store->txn != NULL) mdb_txn_abort(store->txn);
     env_close(store);
-    file_buffer_free(store->value, store->value_bytes);
     free(store);
 }
 

@@ -59,7 +59,8 @@ static i32 run(struct store_job job)
 static i32 commit(u64 op)
 {
     return run(
-        (struct store_job){.kind = STORE_COMMIT, .root = {.op = op, .store_id = 9, .format_version = 1}});
+        (struct store_job){.kind = STORE_COMMIT,
+                           .root = {.op = op, .store_id = 9, .format_version = STORE_FORMAT_VERSION}});
 }
 
 static u32 chunk_add(u8 *buffer, u32 used, u32 table, u32 chunk, u8 fill, u32 bytes)
@@ -474,6 +475,58 @@ Test(store, events_are_read_in_runs)
     cr_assert_eq(seq, 2501);
     u32 bytes;
     cr_assert_eq(store_events_read(store, 77, buffer, 1000, &bytes), -EMSGSIZE);
+}
+
+/* Every length at which something changes: a value is full, or one part, or two. */
+Test(store, events_of_any_length_come_back)
+{
+    enum { BYTES_MAX = 393216 + 512 };
+    static _Alignas(8) u8 buffer[BYTES_MAX], back[BYTES_MAX];
+    struct tkd_event *event = (struct tkd_event *)(void *)buffer;
+    u64 seq = 0, archived;
+    for (u32 text = 0; text <= 393216; text += text < 4200 ? 8 : 77784) {
+        for (u32 i = 0; i < text; i++) buffer[sizeof *event + i] = (u8)(seq * 7 + i * i / 3);
+        *event = (struct tkd_event){.size = (u32)sizeof *event + text, .head = sizeof *event, .text_bytes = text};
+        event->kind = TKD_EVENT_ARCHIVED;
+        event->ticket = event->seq = ++seq;
+        cr_assert_eq(run((struct store_job){.kind = STORE_EVENTS, .data = buffer, .bytes = event->size}), 0);
+        cr_assert_eq(commit(seq), 0);
+        u32 bytes;
+        u64 last;
+        cr_assert_eq(store_event_read(store, seq, back, sizeof back), 0);
+        cr_assert_eq(memcmp(back, buffer, event->size), 0, "%u", text);
+        cr_assert_eq(store_events_read(store, seq, back, sizeof back, &bytes), 0);
+        cr_assert_eq(bytes, event->size);
+        cr_assert_eq(store_event_read(store, seq + 1, back, sizeof back), 1);
+        cr_assert_eq(store_event_last(store, &last), 0);
+        cr_assert_eq(last, seq);
+        cr_assert_eq(store_archived_read(store, seq, &archived), 0);
+        cr_assert_eq(archived, seq);
+    }
+    store_close(store);
+    open_store();
+    for (u64 at = 1; at <= seq; at++) {
+        cr_assert_eq(store_event_read(store, at, back, sizeof back), 0);
+        cr_assert_eq(((const struct tkd_event *)(void *)back)->seq, at);
+    }
+}
+
+/* A store of another format is refused by its root, not called damaged for its events. */
+Test(store, events_of_another_format_are_not_looked_at)
+{
+    struct store_root root = {.op = 1, .format_version = STORE_FORMAT_VERSION - 1}, back;
+    cr_assert_eq(run((struct store_job){.kind = STORE_COMMIT, .root = root}), 0);
+    MDB_txn *txn;
+    u64 number = 1;
+    MDB_val key = value_of(&number, sizeof number), value = value_of("strange", 7);
+    cr_assert_eq(mdb_txn_begin(store->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_put(txn, store->events, &key, &value, 0), 0);
+    cr_assert_eq(mdb_txn_commit(txn), 0);
+    cr_assert_eq(run((struct store_job){.kind = STORE_COMMIT, .root = root}), 0);
+    store_close(store);
+    open_store();
+    cr_assert_eq(store_root_read(store, &back), 0);
+    cr_assert_eq(back.format_version, STORE_FORMAT_VERSION - 1);
 }
 
 Test(store, events_stored_already_are_skipped)
