@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bench/machine.h"
 #include "bench/server.h"
 
 #define SAMPLE_NS   250000000ull
@@ -113,6 +114,7 @@ void run_load(struct run *run, const char *address)
     snprintf(name, sizeof(name), "ticketbench-%u-%u", run->load->run, runs++);
     senders_open(&course.senders, address, name, run->load->connections, workload_sessions(run->load),
                  run->load->depth, workload_answered, run->workload);
+    run->stolen_ms = machine_stolen_ms();
     course.begun_ns = run->workload->begun_ns = now_ns();
     course.sample_ns = course.begun_ns + SAMPLE_NS;
     for (u64 now = course.begun_ns; !finished(&course, now) || !senders_idle(&course.senders);
@@ -122,6 +124,7 @@ void run_load(struct run *run, const char *address)
         if (now >= course.sample_ns) sample(&course, now);
     }
     run->took_ns = now_ns() - course.begun_ns;
+    run->stolen_ms = machine_stolen_ms() - run->stolen_ms;
     sample(&course, now_ns());
     if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K");
     senders_close(&course.senders);

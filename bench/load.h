@@ -26,6 +26,7 @@ struct run {
     /* What came of it. */
     struct workload *workload;
     u64 took_ns;
+    u64 stolen_ms; /* by the host of a virtual machine, of all processors together */
     u64 late_frames; /* open loop: begun over 1 ms after their time, because all windows were full */
     struct sample *samples;
     u32 samples_count;

@@ -54,3 +54,13 @@ void machine_read(struct machine *machine, const char *data)
     machine->cores = (u32)sysconf(_SC_NPROCESSORS_ONLN);
     machine->memory_bytes = (u64)sysconf(_SC_PHYS_PAGES) * (u64)sysconf(_SC_PAGESIZE);
 }
+
+u64 machine_stolen_ms(void)
+{
+    unsigned long long ticks = 0;
+    FILE *file = fopen("/proc/stat", "r");
+    if (file == NULL) return 0;
+    if (fscanf(file, "cpu %*u %*u %*u %*u %*u %*u %*u %llu", &ticks) != 1) ticks = 0;
+    fclose(file);
+    return ticks * 1000 / (u64)sysconf(_SC_CLK_TCK);
+}

@@ -18,7 +18,7 @@ void zipf_create(struct zipf *zipf, u64 count, double exponent);
 void zipf_destroy(struct zipf *zipf);
 u64 zipf_draw(const struct zipf *zipf, struct prng *prng);
 
-#define TEXTS_COUNT 4096u
+#define TEXTS_COUNT 512u
 
 /* Subjects and bodies, half of them Chinese and half English. Bodies are as long as those of a service desk:
  * half below 200 bytes, one in a hundred above 2,000. */

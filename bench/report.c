@@ -19,6 +19,12 @@ static double quantile_ms(const struct histogram *histogram, u32 index)
     return (double)histogram_quantile(histogram, quantiles[index].parts_per_million) / 1e6;
 }
 
+/* Of the time of all processors. */
+static double stolen_share(const struct report *report, const struct run *run)
+{
+    return (double)run->stolen_ms * 1e6 / ((double)run->took_ns * report->machine.cores);
+}
+
 static u64 grown_bytes(const struct report *report)
 {
     return sat_sub(report->memory_after_bytes, report->memory_before_bytes);
@@ -31,6 +37,8 @@ static u64 creates(const struct run *run)
 }
 
 /* ---- For people ---- */
+
+#define STOLEN_TOLD 0.02
 
 static void quantiles_line(const char *name, const struct histogram *histogram)
 {
@@ -99,6 +107,9 @@ void report_table(const struct report *report, const struct run *run)
            *report->machine.commit ? " at " : "", report->machine.commit, report->durability);
     load_table(run);
     printf("throughput   %.0f commands a second (%.2f s)\n", per_second(run), (double)run->took_ns / 1e9);
+    if (stolen_share(report, run) >= STOLEN_TOLD)
+        printf("host         took %.0f %% of the processors' time for others meanwhile: measure again when it is quiet\n",
+               stolen_share(report, run) * 100);
     latencies_table(report, run);
     if (run->rate)
         printf("late         %llu frames: all windows were full\n", (unsigned long long)run->late_frames);
@@ -161,9 +172,9 @@ void report_json(const struct report *report, const struct run *run)
     printf("{");
     load_json(run);
     machine_json(report);
-    printf(",\"commands_per_second\":%.0f,\"seconds\":%.3f,\"late_frames\":%llu,\"refused\":%llu",
-           per_second(run), (double)run->took_ns / 1e9, (unsigned long long)run->late_frames,
-           (unsigned long long)run_refused(run));
+    printf(",\"commands_per_second\":%.0f,\"seconds\":%.3f,\"stolen_share\":%.3f,\"late_frames\":%llu,\"refused\":%llu",
+           per_second(run), (double)run->took_ns / 1e9, stolen_share(report, run),
+           (unsigned long long)run->late_frames, (unsigned long long)run_refused(run));
     quantiles_json("frame", &run->latency_ns);
     for (u32 i = 0; i < REQUEST_END; i++) {
         const struct request_tally *tally = &run->workload->tallies[i];

@@ -27,6 +27,7 @@ def bench():
     check("it tells the load", figures["commands"] == 5000 and figures["durability"] == "sync", figures)
     check("and the figures", figures["commands_per_second"] > 0 and figures["back_in_service_seconds"] > 0 and
           figures["bytes_per_ticket"] > 0 and figures["written_bytes_per_command"] > 0, figures)
+    check("what the host took is a share", 0 <= figures["stolen_share"] <= 1, figures["stolen_share"])
     latency = figures["create_latency_ms"]
     order = [latency[name] for name in ("p50", "p90", "p99", "p999", "p9999", "max")]
     check("quantiles ascend", order == sorted(order), order)
