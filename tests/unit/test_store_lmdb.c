@@ -511,6 +511,40 @@ Test(store, events_of_any_length_come_back)
     }
 }
 
+/* Who appends copies the last leaf, so all of it is looked at first: here eight values of one event each. */
+Test(store, damage_anywhere_in_the_last_leaf_is_refused)
+{
+    enum { EVENTS = 8 };
+    char file[4096], needle[16];
+    struct {
+        struct tkd_event event;
+        char text[16];
+    } one = {.event = {.size = sizeof one, .head = sizeof one.event, .kind = TKD_EVENT_NOTED}};
+    for (u64 seq = 1; seq <= EVENTS; seq++) {
+        one.event.seq = seq;
+        snprintf(one.text, sizeof one.text, "needle %llu", (unsigned long long)seq);
+        cr_assert_eq(run((struct store_job){.kind = STORE_EVENTS, .data = &one, .bytes = sizeof one}), 0);
+    }
+    cr_assert_eq(commit(1), 0);
+    store_close(store);
+    cr_assert_eq(file_join(file, path, "data.mdb"), 0);
+    u64 bytes;
+    u8 *sound = file_slurp(file, &bytes);
+    for (u32 seq = 1; seq <= EVENTS; seq++) {
+        snprintf(needle, sizeof needle, "needle %u", seq);
+        u8 *at = memmem(sound, bytes, needle, strlen(needle));
+        cr_assert_not_null(at);
+        *at ^= 1;
+        file_spill(file, sound, bytes);
+        cr_assert_eq(store_open(&store, path, io, error, sizeof error), -EIO, "%u", seq);
+        cr_assert_not_null(strstr(error, "start from a backup"), "%s", error);
+        *at ^= 1;
+    }
+    file_spill(file, sound, bytes);
+    open_store();
+    free(sound);
+}
+
 /* A store of another format is refused by its root, not called damaged for its events. */
 Test(store, events_of_another_format_are_not_looked_at)
 {
