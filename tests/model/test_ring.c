@@ -33,6 +33,27 @@ static void see(struct seen *seen, const struct rig *rig)
     }
 }
 
+/* A run of events is what one gets who walks from one to the next as long as they lie side by side. */
+static void expect_run(const struct rig *rig, struct prng *prng)
+{
+    const struct event_log *log = state_events_read(rig->state);
+    u64 count = log->seq_next - log->seq_first;
+    if (count == 0) return;
+    u64 first = log->seq_first + prng_below(prng, count), bytes_max = prng_below(prng, 1u << prng_below(prng, 20));
+    u64 seq_last = prng_chance(prng, 1, 2) ? U64_NONE : first + prng_below(prng, 50), bytes, last;
+    u64 expected = 0, seq = first;
+    const u8 *begin = (const u8 *)event_at(log, first);
+    for (; seq <= seq_last && seq < log->seq_next; seq++) {
+        const struct tkd_event *event = event_at(log, seq);
+        if ((const u8 *)event != begin + expected || expected + event->size > bytes_max) break;
+        expected += event->size;
+    }
+    const void *run = event_run(log, first, seq_last, bytes_max, &bytes, &last);
+    cr_assert_eq(bytes, expected);
+    cr_assert_eq(last, seq - 1);
+    cr_assert(run == (expected == 0 ? NULL : begin));
+}
+
 static void add_some(struct rig *rig, struct prng *prng)
 {
     static char text[TEXT_BYTES + 1];
@@ -73,6 +94,7 @@ static void run(u64 seed)
         }
         cr_assert(status == TKD_OK || status == TKD_DESK_FULL, "status %u", status);
         see(&seen, rig);
+        for (u32 i = 0; i < 3; i++) expect_run(rig, &prng);
         if (prng_chance(&prng, 1, 100)) rig_store(rig);
     }
     cr_assert_gt(busy, 10);
