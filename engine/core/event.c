@@ -34,18 +34,21 @@ const void *event_run(const struct event_log *log, u64 seq, u64 seq_last, u64 by
     const struct tkd_event *first = event_at(log, seq);
     *bytes = 0;
     *last = seq - 1;
-    if (first == NULL) return NULL;
+    if (first == NULL || seq > seq_last) return NULL;
     u64 begin = log->offsets[seq % log->offsets_count];
-    seq_last = min_u64(seq_last, log->seq_next - 1);
-    for (u64 at = seq; at <= seq_last; at++) {
-        const struct tkd_event *event = event_at(log, at);
-        u64 offset = log->offsets[at % log->offsets_count];
-        if (offset - begin != *bytes || offset / log->ring_bytes != begin / log->ring_bytes) break;
-        MARK_IF(*bytes + event->size > bytes_max, "run of events cut by its room");
-        if (*bytes + event->size > bytes_max) break;
-        *bytes += event->size;
-        *last = at;
+    u64 lap_end = (begin / log->ring_bytes + 1) * log->ring_bytes; /* up to which there is no hole */
+    u64 limit = bytes_max < lap_end - begin ? begin + bytes_max : lap_end;
+    u64 low = seq, high = min_u64(seq_last, log->seq_next - 1); /* the last to begin before the limit is between them */
+    while (low < high) {
+        u64 middle = high - (high - low) / 2;
+        if (log->offsets[middle % log->offsets_count] < limit) low = middle;
+        else high = middle - 1;
     }
+    u64 end = log->offsets[low % log->offsets_count] + event_at(log, low)->size;
+    MARK_IF(end > limit, "run of events cut by its room");
+    if (end > limit) end = log->offsets[low-- % log->offsets_count];
+    *bytes = end - begin;
+    *last = low;
     return *bytes == 0 ? NULL : first;
 }
 
