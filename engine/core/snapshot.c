@@ -4,13 +4,17 @@
 #include "base/hash.h"
 #include "base/mark.h"
 
-#define PAGE_BYTES 4096u
-
 static u64 record_bytes(u64 chunk_bytes) { return sizeof(struct store_chunk) + round_up(chunk_bytes, 8); }
+
+void snapshot_init(struct snapshot *snapshot, u32 slots, u8 **memory)
+{
+    *snapshot = (struct snapshot){.slots = (struct slot *)(void *)*memory, .slots_max = slots};
+    *memory += (u64)slots * sizeof(struct slot);
+}
 
 void snapshot_begin(struct snapshot *snapshot, struct table *tables, u32 tables_count)
 {
-    ASSERT(!snapshot->running && snapshot->saved_bytes == 0);
+    ASSERT(!snapshot->running && snapshot->slots_used == 0);
     for (u32 i = 0; i < tables_count; i++) {
         struct table *table = &tables[i];
         u64 words = table_chunks(table) / 64 + 1;
@@ -18,20 +22,29 @@ void snapshot_begin(struct snapshot *snapshot, struct table *tables, u32 tables_
         memcpy(table->pending, table->dirty, words * sizeof(u64));
         memset(table->dirty, 0, words * sizeof(u64));
     }
-    *snapshot = (struct snapshot){.running = true};
-}
-
-static u8 *saved_chunk(const struct table *table, u32 chunk)
-{
-    return table->saved + (u64)chunk * table_chunk_bytes(table);
+    snapshot->running = true;
+    snapshot->table = snapshot->chunk = 0;
 }
 
 void snapshot_save(struct snapshot *snapshot, struct table *table, u32 chunk)
 {
     ASSERT(snapshot->running && !bit_test(table->dirty, chunk));
+    ASSERT(snapshot->slots_used < snapshot->slots_max); /* there is one for each chunk */
     MARK("row copied before change");
-    memcpy(saved_chunk(table, chunk), table_chunk(table, chunk), table_chunk_bytes(table));
-    snapshot->saved_bytes += table_chunk_bytes(table);
+    struct slot *slot = &snapshot->slots[snapshot->slots_used];
+    slot->owner = &table->saved[chunk];
+    *slot->owner = snapshot->slots_used++;
+    memcpy(slot->chunk, table_chunk(table, chunk), table_chunk_bytes(table));
+}
+
+/* The last one takes its place. */
+static void slot_give(struct snapshot *snapshot, u32 number)
+{
+    struct slot *slot = &snapshot->slots[number], *last = &snapshot->slots[--snapshot->slots_used];
+    if (slot == last) return;
+    MARK("saved row moved");
+    memcpy(slot, last, sizeof *slot);
+    *slot->owner = number;
 }
 
 /* The next pending chunk of the table from `chunk` on, or U32_NONE. */
@@ -51,12 +64,12 @@ static void chunk_copy(struct snapshot *snapshot, struct table *table, u32 chunk
 {
     u32 bytes = table_chunk_bytes(table);
     bool saved = bit_test(table->dirty, chunk);
-    const void *data = saved ? saved_chunk(table, chunk) : table_chunk(table, chunk);
+    const void *data = saved ? snapshot->slots[table->saved[chunk]].chunk : table_chunk(table, chunk);
     struct store_chunk head = {
         .table = table->number, .chunk = chunk, .bytes = bytes, .checksum = (u32)hash64(data, bytes, 0)};
     memcpy(to, &head, sizeof head);
     memcpy(to + sizeof head, data, bytes);
-    if (saved) snapshot->saved_bytes -= bytes;
+    if (saved) slot_give(snapshot, table->saved[chunk]);
     bit_clear(table->pending, chunk);
 }
 
@@ -83,31 +96,9 @@ u64 snapshot_slice(struct snapshot *snapshot, struct table *tables, u32 tables_c
         chunks_max--;
     }
     if (snapshot->table == tables_count) {
-        ASSERT(snapshot->saved_bytes == 0);
+        ASSERT(snapshot->slots_used == 0);
         snapshot->running = false;
         *finished = true;
     }
     return used;
-}
-
-/* Whole pages between the last piece and where the slices are: a large piece, or the last one of a table. */
-u64 snapshot_passed(struct snapshot *snapshot, const struct table *tables, u32 tables_count, void **memory)
-{
-    while (snapshot->passed_table < min_u32(snapshot->table + 1, tables_count)) {
-        const struct table *table = &tables[snapshot->passed_table];
-        bool whole = snapshot->passed_table < snapshot->table;
-        u64 chunks = whole ? table_chunks(table) : snapshot->chunk;
-        u64 begin = round_up((u64)(uintptr_t)table->saved + snapshot->passed_bytes, PAGE_BYTES);
-        u64 end = ((u64)(uintptr_t)table->saved + chunks * table_chunk_bytes(table)) / PAGE_BYTES * PAGE_BYTES;
-        u64 bytes = min_u64(sat_sub(end, begin), SNAPSHOT_PIECE_BYTES);
-        if (bytes == SNAPSHOT_PIECE_BYTES || (whole && bytes > 0)) {
-            snapshot->passed_bytes = begin + bytes - (u64)(uintptr_t)table->saved;
-            *memory = (void *)(uintptr_t)begin;
-            return bytes;
-        }
-        if (!whole) return 0;
-        snapshot->passed_table++;
-        snapshot->passed_bytes = 0;
-    }
-    return 0;
 }

@@ -7,7 +7,7 @@
 #define EVENT_BYTES_PULSE (PULSE_TIMERS_MAX * 4352u) /* cards, or a row that is archived with all its tags */
 _Static_assert(SWEEP_ROWS_MAX <= PULSE_TIMERS_MAX, "a swept row raises no more than a timer");
 #define AHEAD 16u /* records prepared before they are applied, and fetched half of that before */
-/* Of the budget: more than that in saved rows is too much. They may lie far apart and take four times that in pages. */
+/* Of the budget: more than that in saved rows is too much. */
 #define SAVED_SHARE LIMIT(32u, 64u)
 #define ADDRESS_SPACE_LARGE ((u64)1 << 30)
 
@@ -76,12 +76,16 @@ static void layout_index(struct layout *layout, struct index *index, u64 rows)
 
 static void layout_tables(struct layout *layout, struct state *state, const struct state_config *config)
 {
+    u32 chunks = 0;
     for (u32 i = 1; i < TABLES; i++) {
         u32 rows = plan_rows(config, i);
         u64 bytes = table_bytes(plans[i].row_bytes, rows);
         u8 *at = layout_take(layout, bytes + 4096);
         if (state != NULL) table_init(&state->tables[i], i, plans[i].row_bytes, rows, &state->snapshot, &at);
+        chunks += table_chunks_max(plans[i].row_bytes, rows);
     }
+    u8 *slots = layout_take(layout, (u64)chunks * sizeof(struct slot));
+    if (state != NULL) snapshot_init(&state->snapshot, chunks, &slots);
 }
 
 static void layout_route(struct layout *layout, struct route *route)
@@ -504,12 +508,11 @@ void state_pieces(const struct state *state, state_piece_fn *piece, void *owner)
           log->offsets_count * sizeof(u64));
 }
 
-void state_pieces_saved(const struct state *state, void (*piece)(void *memory, u64 bytes))
+void state_piece_saved(const struct state *state, state_piece_fn *piece, void *owner)
 {
-    for (u32 i = 1; i < TABLES; i++) {
-        const struct table *table = &state->tables[i];
-        piece(table->saved, (u64)(table->dirty - (u64 *)(void *)table->saved) * sizeof(u64));
-    }
+    const struct snapshot *snapshot = &state->snapshot;
+    u64 used_bytes = snapshot->slots_used * sizeof(struct slot), bytes = snapshot->slots_max * sizeof(struct slot);
+    piece(owner, snapshot->slots, used_bytes, bytes);
 }
 
 /* What is kept by ticket numbers is not: who knows which of them are archived. Nor timers of tasks. */
@@ -538,14 +541,9 @@ u64 state_snapshot_slice(struct state *state, void *buffer, u64 bytes_max, u32 c
     return snapshot_slice(&state->snapshot, state->tables + 1, TABLES - 1, buffer, bytes_max, chunks_max, finished);
 }
 
-u64 state_snapshot_passed(struct state *state, void **memory)
-{
-    return snapshot_passed(&state->snapshot, state->tables + 1, TABLES - 1, memory);
-}
-
 bool state_snapshot_lags(const struct state *state)
 {
-    return state->snapshot.saved_bytes > state->config.memory_bytes / SAVED_SHARE;
+    return state->snapshot.slots_used * sizeof(struct slot) > state->config.memory_bytes / SAVED_SHARE;
 }
 
 bool state_snapshot_running(const struct state *state) { return state->snapshot.running; }

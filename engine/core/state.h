@@ -86,8 +86,8 @@ u64 state_memory_bytes(const struct state *state);
  * use, or will be in a moment, and all. */
 typedef void state_piece_fn(void *owner, void *memory, u64 used_bytes, u64 bytes);
 void state_pieces(const struct state *state, state_piece_fn *piece, void *owner);
-/* Names those of rows that are saved while a snapshot runs: used here and there, and given back. */
-void state_pieces_saved(const struct state *state, void (*piece)(void *memory, u64 bytes));
+/* Names that of rows that are saved while a snapshot runs: it grows fast then, and is not used between two. */
+void state_piece_saved(const struct state *state, state_piece_fn *piece, void *owner);
 /* Names what loading so many chunks of each table is going to use of them, in its order. */
 void state_pieces_of(const struct state *state, const u64 chunks[], void (*piece)(void *owner, void *memory, u64 bytes),
                      void *owner);
@@ -100,9 +100,6 @@ void state_snapshot_begin(struct state *state);
 u64 state_snapshot_slice(struct state *state, void *buffer, u64 bytes_max, u32 chunks_max, bool *finished);
 /* Too many rows had to be saved before they changed, and wait for their slice: the edge slows intake down. */
 bool state_snapshot_lags(const struct state *state);
-/* Names a piece of memory of saved rows that the slices have passed: it may be given back, what is in it is not needed.
- * Returns its bytes, 0: none for now. */
-u64 state_snapshot_passed(struct state *state, void **memory);
 bool state_snapshot_running(const struct state *state);
 
 /* ---- Queries ---- */

@@ -19,11 +19,13 @@ static u64 used_words(u32 rows_max, u32 level)
     return words;
 }
 
+u32 table_chunks_max(u32 row_bytes, u32 rows_max) { return (rows_max >> table_chunk_shift(row_bytes)) + 1; }
+
 u64 table_bytes(u32 row_bytes, u32 rows_max)
 {
-    u32 shift = table_chunk_shift(row_bytes);
-    u64 chunks = ((u64)rows_max >> shift) + 1;
-    u64 bytes = 2 * round_up((chunks << shift) * row_bytes, 64) + 2 * round_up(words_for(chunks) * 8, 64);
+    u64 chunks = table_chunks_max(row_bytes, rows_max);
+    u64 bytes = round_up((chunks << table_chunk_shift(row_bytes)) * row_bytes, 64);
+    bytes += round_up(chunks * sizeof(u32), 64) + 2 * round_up(words_for(chunks) * 8, 64);
     for (u32 level = 0; level < TABLE_LEVELS; level++) bytes += round_up(used_words(rows_max, level) * 8, 64);
     return bytes + 4096;
 }
@@ -41,14 +43,14 @@ void table_init(struct table *table, u32 number, u32 row_bytes, u32 rows_max, st
     ASSERT(row_bytes % 8 == 0 && row_bytes <= TABLE_CHUNK_BYTES_MAX && rows_max < UINT32_MAX / 2);
     u8 *begin = *memory;
     u32 shift = table_chunk_shift(row_bytes);
-    u64 chunks = ((u64)rows_max >> shift) + 1;
+    u64 chunks = table_chunks_max(row_bytes, rows_max);
     *table = (struct table){.row_bytes = row_bytes,
                             .chunk_shift = shift,
                             .rows_max = rows_max,
                             .number = number,
                             .snapshot = snapshot};
     table->rows = carve(memory, (chunks << shift) * row_bytes);
-    table->saved = carve(memory, (chunks << shift) * row_bytes);
+    table->saved = carve(memory, chunks * sizeof(u32));
     table->dirty = carve(memory, words_for(chunks) * 8);
     table->pending = carve(memory, words_for(chunks) * 8);
     for (u32 level = 0; level < TABLE_LEVELS; level++)

@@ -19,7 +19,7 @@ struct snapshot;
 
 struct table {
     u8 *rows;
-    u8 *saved;    /* the same again: chunks of the running snapshot as they were before they changed */
+    u32 *saved;   /* by chunk: the slot in which the running snapshot has it as it was before it changed */
     u64 *dirty;   /* a bit a chunk: changed since the last snapshot began */
     u64 *pending; /* a bit a chunk: belongs to the running snapshot, not copied yet; dirty, too: it is saved */
     struct snapshot *snapshot;
@@ -34,8 +34,9 @@ struct table {
     u64 *used[TABLE_LEVELS]; /* [0]: a bit a row that is used; [n]: a bit a word below that is full */
 };
 
-/* Room for the rows, for as many saved ones, and for what the table needs besides. */
+/* Room for the rows and what the table needs besides; of how many chunks. */
 u64 table_bytes(u32 row_bytes, u32 rows_max);
+u32 table_chunks_max(u32 row_bytes, u32 rows_max);
 /* Lays the table out in zeroed memory at *memory and moves it on. */
 void table_init(struct table *table, u32 number, u32 row_bytes, u32 rows_max, struct snapshot *snapshot,
                 u8 **memory);

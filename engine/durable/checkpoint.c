@@ -514,15 +514,6 @@ static void timer_start(struct checkpoint *checkpoint)
     io_timeout(checkpoint->io, &checkpoint->timer, (u64)checkpoint->config.event_flush_ms * 1000);
 }
 
-/* One piece a turn: it takes a while. */
-static bool saved_release(struct checkpoint *checkpoint)
-{
-    void *memory;
-    u64 bytes = state_snapshot_passed(checkpoint->state, &memory);
-    if (bytes > 0) file_memory_release(memory, bytes);
-    return bytes > 0;
-}
-
 /* Each part's turn answers whether it could go on at once. */
 static bool rows_turn(struct checkpoint *checkpoint)
 {
@@ -583,7 +574,6 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
     if (checkpoint->full) (void)disk_has_room(checkpoint); /* nothing else may ask: commands are refused */
     bool again = requests_turn(checkpoint); /* first: a COPY goes right behind the COMMIT that it copies */
     again = rows_turn(checkpoint) || again;
-    again = saved_release(checkpoint) || again;
     again = events_turn(checkpoint) || again;
     commit_turn(checkpoint);
     timer_start(checkpoint);

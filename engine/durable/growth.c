@@ -8,11 +8,17 @@ static void piece_start(void *owner, void *memory, u64 used_bytes, u64 bytes)
     file_memory_grows(memory, bytes);
 }
 
+static void saved_start(void *owner, void *memory, u64 used_bytes, u64 bytes)
+{
+    (void)owner, (void)used_bytes;
+    file_memory_scattered(memory, bytes);
+}
+
 void growth_start(struct growth *growth, const struct state *state)
 {
     *growth = (struct growth){.state = state};
     state_pieces(state, piece_start, growth);
-    state_pieces_saved(state, file_memory_scattered);
+    state_piece_saved(state, saved_start, growth);
     ahead_start(&growth->ahead);
 }
 
@@ -32,10 +38,26 @@ static void piece_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)
     *ready = wanted;
 }
 
+/* What is no longer needed is given back, a little a turn: that takes a while. */
+static void saved_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)
+{
+    struct growth *growth = owner;
+    u64 wanted = min_u64(round_up(used_bytes, GROWTH_SAVED_BYTES) + GROWTH_SAVED_BYTES, bytes);
+    if (wanted > growth->saved_bytes) {
+        ahead_add(&growth->ahead, (u8 *)memory + growth->saved_bytes, wanted - growth->saved_bytes);
+        growth->saved_bytes = wanted;
+    } else if (wanted < growth->saved_bytes) {
+        u64 piece_bytes = min_u64(growth->saved_bytes - wanted, GROWTH_PAGE_BYTES);
+        growth->saved_bytes -= piece_bytes;
+        file_memory_release((u8 *)memory + growth->saved_bytes, piece_bytes);
+    }
+}
+
 void growth_turn(struct growth *growth)
 {
     growth->piece = 0;
     state_pieces(growth->state, piece_turn, growth);
+    state_piece_saved(growth->state, saved_turn, growth);
 }
 
 void growth_stop(struct growth *growth) { ahead_stop(&growth->ahead); }

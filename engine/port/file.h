@@ -55,7 +55,7 @@ void file_buffer_free(void *buffer, u64 bytes);
 /* What lies behind the first 4 MiB of this piece may come in huge pages: fewer faults and look-ups of addresses for
  * what is large, and no byte more for what stays small. */
 void file_memory_grows(void *memory, u64 bytes);
-/* It will be used here and there: a small page at a time. */
+/* It comes and goes: a small page at a time. */
 void file_memory_scattered(void *memory, u64 bytes);
 /* Whole pages of such memory that are not needed for now; what is in them is lost. */
 void file_memory_release(void *memory, u64 bytes);

@@ -14,6 +14,7 @@ struct looked {
     u32 pieces;
     u64 used_bytes[GROWTH_PIECES_MAX];
     u64 large; /* pieces that have grown beyond small pages; or bytes */
+    void *memory;
 };
 
 static void look(void *owner, void *memory, u64 used_bytes, u64 bytes)
@@ -59,6 +60,47 @@ Test(growth, some_is_ready_ahead_of_what_is_used)
     }
     cr_assert_geq(looked.large, 3, "rows of tickets and tasks, the ring");
     growth_stop(&growth);
+    rig_destroy(rig);
+}
+
+static void look_at_saved(void *owner, void *memory, u64 used_bytes, u64 bytes)
+{
+    struct looked *looked = owner;
+    cr_assert_leq(used_bytes, bytes);
+    looked->large = used_bytes;
+    looked->memory = memory;
+}
+
+/* Behind a snapshot what was used for saved rows is given back, but for a little. */
+Test(growth, saved_rows_come_and_go)
+{
+    static u8 slice[1u << 20];
+    struct rig *rig = rig_create();
+    rig_small_desk(rig);
+    for (u32 i = 0; i < 60; i++) creates(rig, 1000);
+    struct growth growth;
+    struct looked looked = {.growth = &growth, .rig = rig};
+    growth_start(&growth, rig->state);
+    growth_turn(&growth);
+    cr_assert_eq(growth.saved_bytes, GROWTH_SAVED_BYTES);
+    state_snapshot_begin(rig->state);
+    for (u64 ticket = 1; ticket < 60000; ticket += 5) rig_verb(rig, ticket, TKD_VERB_URGE, 0, NULL);
+    state_piece_saved(rig->state, look_at_saved, &looked);
+    cr_assert_gt(looked.large, GROWTH_SAVED_BYTES);
+    u64 used_max = looked.large;
+    for (bool finished = false; !finished;) {
+        growth_turn(&growth);
+        state_piece_saved(rig->state, look_at_saved, &looked);
+        cr_assert_geq(growth.saved_bytes, looked.large + GROWTH_SAVED_BYTES);
+        (void)state_snapshot_slice(rig->state, slice, sizeof slice, 500, &finished);
+    }
+    for (u32 turn = 0; turn < 1 + used_max / GROWTH_PAGE_BYTES + 1 + GROWTH_SAVED_BYTES / GROWTH_PAGE_BYTES; turn++)
+        growth_turn(&growth);
+    cr_assert_eq(growth.saved_bytes, GROWTH_SAVED_BYTES);
+    growth_stop(&growth);
+    u8 there[64];
+    cr_assert_eq(mincore((u8 *)looked.memory + GROWTH_SAVED_BYTES, sizeof there * 4096, there), 0);
+    for (u32 i = 0; i < sizeof there; i++) cr_assert_eq(there[i] & 1, 0, "page %u was not given back", i);
     rig_destroy(rig);
 }
 
