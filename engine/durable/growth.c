@@ -22,17 +22,20 @@ void growth_start(struct growth *growth, const struct state *state)
     ahead_start(&growth->ahead);
 }
 
+/* While pages are small no more is ready than what is used, again: what stays small stays small. */
+static u64 ready_wanted(u64 begin, u64 used_bytes)
+{
+    u64 ahead_bytes = min_u64(used_bytes, GROWTH_AHEAD_BYTES), used = begin + used_bytes;
+    return round_up(used + ahead_bytes, used_bytes < GROWTH_FROM_BYTES ? GROWTH_SMALL_BYTES : GROWTH_PAGE_BYTES);
+}
+
 static void piece_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)
 {
     struct growth *growth = owner;
     ASSERT(growth->piece < GROWTH_PIECES_MAX && used_bytes <= bytes);
-    u64 *ready = &growth->ready[growth->piece++];
-    if (used_bytes < GROWTH_FROM_BYTES) return;
-    u64 used = (u64)(uintptr_t)memory + used_bytes, end = (u64)(uintptr_t)memory + bytes;
-    u64 page_end = round_up(used, GROWTH_PAGE_BYTES);
-    if (*ready == 0) *ready = page_end;
-    u64 wanted = page_end - used < GROWTH_AHEAD_BYTES ? page_end + GROWTH_PAGE_BYTES : page_end;
-    wanted = min_u64(wanted, end);
+    u64 *ready = &growth->ready[growth->piece++], begin = (u64)(uintptr_t)memory;
+    if (*ready == 0) *ready = begin + used_bytes;
+    u64 wanted = min_u64(ready_wanted(begin, used_bytes), begin + bytes);
     if (wanted <= *ready) return;
     ahead_add(&growth->ahead, (void *)(uintptr_t)*ready, wanted - *ready);
     *ready = wanted;

@@ -11,12 +11,13 @@
 #define GROWTH_PAGE_BYTES  (2ull << 20)
 #define GROWTH_AHEAD_BYTES (512ull << 10) /* some milliseconds at the fastest; all pieces together cost memory */
 #define GROWTH_FROM_BYTES  (4ull << 20) /* below that pages are small, see file_memory_grows() */
+#define GROWTH_SMALL_BYTES (64ull << 10)
 /* Ready for saved rows ahead of their use, and between two snapshots. */
 #define GROWTH_SAVED_BYTES LIMIT(4ull << 20, 16ull << 10)
 
 struct growth {
     const struct state *state;
-    u64 ready[GROWTH_PIECES_MAX]; /* address up to which a piece is used or asked for; 0: small */
+    u64 ready[GROWTH_PIECES_MAX]; /* address up to which a piece is used or asked for */
     u64 saved_bytes; /* of saved rows' memory: used or asked for, and not given back */
     u32 piece;
     struct ahead ahead;
