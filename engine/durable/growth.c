@@ -22,11 +22,16 @@ void growth_start(struct growth *growth, const struct state *state)
     ahead_start(&growth->ahead);
 }
 
-/* While pages are small no more is ready than what is used, again: what stays small stays small. */
+u64 growth_ahead_bytes(u64 used_bytes)
+{
+    if (used_bytes < GROWTH_AHEAD_BYTES) return used_bytes;
+    return min_u64(max_u64(used_bytes / 64, GROWTH_AHEAD_BYTES), GROWTH_AHEAD_BYTES_MAX);
+}
+
 static u64 ready_wanted(u64 begin, u64 used_bytes)
 {
-    u64 ahead_bytes = min_u64(used_bytes, GROWTH_AHEAD_BYTES), used = begin + used_bytes;
-    return round_up(used + ahead_bytes, used_bytes < GROWTH_FROM_BYTES ? GROWTH_SMALL_BYTES : GROWTH_PAGE_BYTES);
+    u64 used = begin + used_bytes;
+    return round_up(used + growth_ahead_bytes(used_bytes), used_bytes < GROWTH_FROM_BYTES ? GROWTH_SMALL_BYTES : GROWTH_PAGE_BYTES);
 }
 
 static void piece_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)

@@ -10,10 +10,14 @@
 #define GROWTH_PIECES_MAX  32u
 #define GROWTH_PAGE_BYTES  (2ull << 20)
 #define GROWTH_AHEAD_BYTES (512ull << 10) /* some milliseconds at the fastest; all pieces together cost memory */
+#define GROWTH_AHEAD_BYTES_MAX (2ull << 20)
 #define GROWTH_FROM_BYTES  (4ull << 20) /* below that pages are small, see file_memory_grows() */
 #define GROWTH_SMALL_BYTES (64ull << 10)
 /* Ready for saved rows ahead of their use, and between two snapshots. */
 #define GROWTH_SAVED_BYTES LIMIT(4ull << 20, 16ull << 10)
+
+/* How much is to be ready beyond what is used: what is small stays small, what is large has grown fast. */
+u64 growth_ahead_bytes(u64 used_bytes);
 
 struct growth {
     const struct state *state;

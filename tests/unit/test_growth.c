@@ -32,8 +32,8 @@ static void look(void *owner, void *memory, u64 used_bytes, u64 bytes)
         return;
     }
     looked->large++;
-    cr_assert(ready >= min_u64(used + GROWTH_AHEAD_BYTES, begin + bytes), "too little is ready ahead");
-    cr_assert(ready < used + 2 * GROWTH_PAGE_BYTES, "and not much more");
+    cr_assert(ready >= min_u64(used + growth_ahead_bytes(used_bytes), begin + bytes), "too little is ready ahead");
+    cr_assert(ready < used + growth_ahead_bytes(used_bytes) + GROWTH_PAGE_BYTES, "and not much more");
 }
 
 static void creates(struct rig *rig, u32 count)
@@ -43,6 +43,18 @@ static void creates(struct rig *rig, u32 count)
     for (u32 i = 0; i < count; i++)
         rig_add(rig, TKD_RECORD_ticket_create, &request, (const char *const[]){"a", 0, 0, 0, "some text", 0});
     cr_assert_eq(rig_run(rig), TKD_OK);
+}
+
+Test(growth, what_is_large_has_more_ready)
+{
+    u64 before = 0;
+    for (u64 used_bytes = 0; used_bytes < 1ull << 32; used_bytes += 1 + used_bytes / 3) {
+        u64 ahead = growth_ahead_bytes(used_bytes);
+        cr_assert(ahead >= before && ahead <= used_bytes && ahead <= GROWTH_AHEAD_BYTES_MAX);
+        before = ahead;
+    }
+    cr_assert_eq(before, GROWTH_AHEAD_BYTES_MAX);
+    cr_assert_eq(growth_ahead_bytes(4 << 20), GROWTH_AHEAD_BYTES);
 }
 
 Test(growth, some_is_ready_ahead_of_what_is_used)
