@@ -30,8 +30,8 @@ u64 growth_ahead_bytes(u64 used_bytes)
 
 static u64 ready_wanted(u64 begin, u64 used_bytes)
 {
-    u64 used = begin + used_bytes;
-    return round_up(used + growth_ahead_bytes(used_bytes), used_bytes < GROWTH_FROM_BYTES ? GROWTH_SMALL_BYTES : GROWTH_PAGE_BYTES);
+    u64 page_bytes = used_bytes < GROWTH_FROM_BYTES ? GROWTH_SMALL_BYTES : GROWTH_PAGE_BYTES;
+    return round_up(begin + used_bytes + growth_ahead_bytes(used_bytes), page_bytes);
 }
 
 static void piece_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)

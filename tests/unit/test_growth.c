@@ -26,14 +26,10 @@ static void look(void *owner, void *memory, u64 used_bytes, u64 bytes)
     cr_assert(used_bytes >= looked->used_bytes[looked->pieces], "a piece never shrinks");
     looked->used_bytes[looked->pieces] = used_bytes;
     u64 ready = looked->growth->ready[looked->pieces++];
-    if (used_bytes < GROWTH_FROM_BYTES) {
-        cr_assert(ready >= min_u64(used + min_u64(used_bytes, GROWTH_AHEAD_BYTES), begin + bytes), "too little is ready");
-        cr_assert_lt(ready, 2 * used_bytes + begin + 2 * GROWTH_SMALL_BYTES, "what is small stays small");
-        return;
-    }
-    looked->large++;
     cr_assert(ready >= min_u64(used + growth_ahead_bytes(used_bytes), begin + bytes), "too little is ready ahead");
-    cr_assert(ready < used + growth_ahead_bytes(used_bytes) + GROWTH_PAGE_BYTES, "and not much more");
+    u64 page_bytes = used_bytes < GROWTH_FROM_BYTES ? GROWTH_SMALL_BYTES : GROWTH_PAGE_BYTES;
+    cr_assert(ready < used + growth_ahead_bytes(used_bytes) + page_bytes, "and not much more");
+    looked->large += used_bytes >= GROWTH_FROM_BYTES;
 }
 
 static void creates(struct rig *rig, u32 count)
