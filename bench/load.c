@@ -124,7 +124,7 @@ void run_load(struct run *run, const char *address)
         if (now >= course.sample_ns) sample(&course, now);
     }
     run->took_ns = now_ns() - course.begun_ns;
-    run->stolen_ms = machine_stolen_ms() - run->stolen_ms;
+    run->stolen_ms = sat_sub(machine_stolen_ms(), run->stolen_ms);
     sample(&course, now_ns());
     if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K");
     senders_close(&course.senders);

@@ -86,7 +86,8 @@ static u32 route_candidates(const struct state *state, u32 queue, u32 skill_set,
             for (u32 i = 0; i < words; i++) candidates[i] &= skilled[i];
         }
     }
-    if (words != 0) bit_clear(candidates, not_agent);
+    ASSERT(words > 0);
+    bit_clear(candidates, not_agent);
     for (u32 i = 0; i < words; i++) count += bit_count(candidates[i]);
     return count;
 }

@@ -33,8 +33,9 @@ void snapshot_save(struct snapshot *snapshot, struct table *table, u32 chunk)
     MARK("row copied before change");
     struct slot *slot = &snapshot->slots[snapshot->slots_used];
     slot->owner = &table->saved[chunk];
+    slot->bytes = table_chunk_bytes(table);
     *slot->owner = snapshot->slots_used++;
-    memcpy(slot->chunk, table_chunk(table, chunk), table_chunk_bytes(table));
+    memcpy(slot->chunk, table_chunk(table, chunk), slot->bytes);
 }
 
 /* The last one takes its place. */
@@ -43,7 +44,7 @@ static void slot_give(struct snapshot *snapshot, u32 number)
     struct slot *slot = &snapshot->slots[number], *last = &snapshot->slots[--snapshot->slots_used];
     if (slot == last) return;
     MARK("saved row moved");
-    memcpy(slot, last, sizeof *slot);
+    memcpy(slot, last, offsetof(struct slot, chunk) + last->bytes);
     *slot->owner = number;
 }
 

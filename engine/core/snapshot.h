@@ -15,6 +15,7 @@
 /* A chunk that changed before its slice came, and waits for it. */
 struct slot {
     u32 *owner; /* the table's, which says where this is */
+    u32 bytes;
     u8 chunk[TABLE_CHUNK_BYTES_MAX];
 };
 

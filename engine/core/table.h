@@ -34,7 +34,7 @@ struct table {
     u64 *used[TABLE_LEVELS]; /* [0]: a bit a row that is used; [n]: a bit a word below that is full */
 };
 
-/* Room for the rows and what the table needs besides; of how many chunks. */
+/* Room for the rows and what the table needs besides. */
 u64 table_bytes(u32 row_bytes, u32 rows_max);
 u32 table_chunks_max(u32 row_bytes, u32 rows_max);
 /* Lays the table out in zeroed memory at *memory and moves it on. */

@@ -46,16 +46,17 @@ static void piece_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)
     *ready = wanted;
 }
 
-/* What is no longer needed is given back, a little a turn: that takes a while. */
+/* What is no longer needed is given back: a little a turn, because that takes a while, and when the thread is idle, which
+ * might make it ready again. */
 static void saved_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)
 {
     struct growth *growth = owner;
-    u64 wanted = min_u64(round_up(used_bytes, GROWTH_SAVED_BYTES) + GROWTH_SAVED_BYTES, bytes);
+    u64 wanted = min_u64(round_up(used_bytes, GROWTH_SAVED_BYTES) + GROWTH_SAVED_BYTES, bytes / 4096 * 4096);
     if (wanted > growth->saved_bytes) {
         ahead_add(&growth->ahead, (u8 *)memory + growth->saved_bytes, wanted - growth->saved_bytes);
         growth->saved_bytes = wanted;
-    } else if (wanted < growth->saved_bytes) {
-        u64 piece_bytes = min_u64(growth->saved_bytes - wanted, GROWTH_PAGE_BYTES);
+    } else if (wanted + GROWTH_SAVED_BYTES < growth->saved_bytes && ahead_idle(&growth->ahead)) {
+        u64 piece_bytes = min_u64(growth->saved_bytes - wanted - GROWTH_SAVED_BYTES, GROWTH_PAGE_BYTES);
         growth->saved_bytes -= piece_bytes;
         file_memory_release((u8 *)memory + growth->saved_bytes, piece_bytes);
     }

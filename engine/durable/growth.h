@@ -1,6 +1,7 @@
 /* The desk grows through its memory, and what it uses for the first time the kernel clears: a huge page takes it a
- * millisecond, in which the loop would stand still, and all together a tenth of the time of a create. So the next one
- * of each piece is made ready by another thread (port/ahead) shortly before it is needed. A hint and nothing more. */
+ * millisecond, in which the loop would stand still, and all together a tenth of the time of a create. So what each
+ * piece needs next is made ready by another thread (port/ahead) shortly before; and what saved rows no longer need is
+ * given back. Hints and nothing more. */
 #ifndef DURABLE_GROWTH_H
 #define DURABLE_GROWTH_H
 
@@ -13,7 +14,7 @@
 #define GROWTH_AHEAD_BYTES_MAX (2ull << 20)
 #define GROWTH_FROM_BYTES  (4ull << 20) /* below that pages are small, see file_memory_grows() */
 #define GROWTH_SMALL_BYTES (64ull << 10)
-/* Ready for saved rows ahead of their use, and between two snapshots. */
+/* Ready for saved rows ahead of their use; twice that stays between two snapshots. */
 #define GROWTH_SAVED_BYTES LIMIT(4ull << 20, 16ull << 10)
 
 /* How much is to be ready beyond what is used: what is small stays small, what is large has grown fast. */

@@ -79,13 +79,11 @@ static i32 root_make(struct opening *opening)
 static i32 root_check(const struct opening *opening)
 {
     const struct store_root *root = &opening->recovery->root;
-    if (root->format_version != STORE_FORMAT_VERSION || root->machine_version > STATE_MACHINE_VERSION) {
+    if (root->machine_version > STATE_MACHINE_VERSION) {
         snprintf(opening->error, opening->error_bytes,
-                 "%s was written by format version %u, state machine version %u; this program has %u and %u; "
-                 "remedy: "
-                 "start it with the program that wrote it",
-                 opening->recovery->data, root->format_version, root->machine_version, STORE_FORMAT_VERSION,
-                 STATE_MACHINE_VERSION);
+                 "%s was written by state machine version %u; this program has %u; remedy: start it with the program "
+                 "that wrote it",
+                 opening->recovery->data, root->machine_version, STATE_MACHINE_VERSION);
         return -EPROTONOSUPPORT;
     }
     if ((root->virtual_clock != 0) != opening->config->state.virtual_clock) {

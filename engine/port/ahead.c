@@ -11,8 +11,9 @@
 static bool step_take(struct ahead *ahead, struct ahead_piece *step)
 {
     pthread_mutex_lock(&ahead->mutex);
+    ahead->working = false;
     while (!ahead->stopping && ahead->count == 0) pthread_cond_wait(&ahead->wanted, &ahead->mutex);
-    bool more = !ahead->stopping;
+    bool more = ahead->working = !ahead->stopping;
     if (more) {
         struct ahead_piece *piece = &ahead->pieces[ahead->first];
         *step = (struct ahead_piece){piece->begin, min_u64(piece->bytes, STEP_BYTES)};
@@ -54,6 +55,15 @@ void ahead_add(void *owner, void *memory, u64 bytes)
         pthread_cond_signal(&ahead->wanted);
     }
     pthread_mutex_unlock(&ahead->mutex);
+}
+
+bool ahead_idle(struct ahead *ahead)
+{
+    if (!ahead->running) return true;
+    pthread_mutex_lock(&ahead->mutex);
+    bool idle = ahead->count == 0 && !ahead->working;
+    pthread_mutex_unlock(&ahead->mutex);
+    return idle;
 }
 
 void ahead_stop(struct ahead *ahead)

@@ -24,12 +24,15 @@ struct ahead {
     struct ahead_piece pieces[AHEAD_PIECES_MAX]; /* a ring */
     u32 first;
     u32 count;
+    bool working;
     bool stopping;
 };
 
 void ahead_start(struct ahead *ahead);
 /* In the order in which they were asked for. The memory stays where it is until the stop. */
 void ahead_add(void *ahead, void *memory, u64 bytes);
+/* Nothing is being made ready, nor will be before somebody asks. */
+bool ahead_idle(struct ahead *ahead);
 /* What was not begun is dropped. */
 void ahead_stop(struct ahead *ahead);
 

@@ -1,5 +1,8 @@
 #include "port/event_pack.h"
 
+_Static_assert(sizeof(struct tkd_event) == 88, "all members have a column, or follow from others");
+_Static_assert(EVENT_PACK_COLUMNS <= 15, "a bit each, and one that is never set");
+
 /* Tickets come in any order, so the difference may be negative: small ones of either sign become small numbers. */
 static u64 zigzag(u64 difference) { return difference << 1 ^ (0 - (difference >> 63)); }
 static u64 zigzag_back(u64 number) { return number >> 1 ^ (0 - (number & 1)); }

@@ -10,7 +10,7 @@
 #include "base/base.h"
 #include "ticketd/wire.h"
 
-#define EVENT_PACK_COLUMNS   15u
+#define EVENT_PACK_COLUMNS        15u
 #define EVENT_PACK_HEAD_BYTES_MAX (2u + EVENT_PACK_COLUMNS * 10u)
 
 /* Packs the head of the event that follows `before` (of the first one only `seq` is not zero); what lies behind the

@@ -83,7 +83,9 @@ static inline u64 archived_checksum(u64 ticket, u64 seq) { return hash64(&seq, s
 i32 lmdb_read_begin(struct store *store);
 void lmdb_read_end(struct store *store);
 /* Before LMDB may use the file: is it whole (lmdb_pages.c)? `error` names the page that is not. */
-i32 lmdb_check(const char *directory, char *error, u32 error_bytes);
+i32 lmdb_check(struct store *store, const char *directory, char *error, u32 error_bytes);
+/* -EPROTONOSUPPORT: the store is of another format; `error` says what to do. */
+i32 lmdb_format_check(u32 format, const char *directory, char *error, u32 error_bytes);
 
 /* ... and on the disk? The meta page that counts is written again, and synced. Of a file that was checked. */
 i32 lmdb_meta_write_again(const char *directory);

@@ -255,6 +255,7 @@ struct walk {
     u64 path[2 * DEPTH_MAX]; /* pages from the root to where it is: each says what must hold below it */
     u32 path_count;
     /* What it found. */
+    u32 format; /* that the root tells; 0: it cannot be read */
     u64 page;
     const char *fault; /* what is wrong with it */
     i32 error;         /* or why it cannot be read */
@@ -545,12 +546,16 @@ static i32 metas_read(struct walk *walk, struct meta *metas)
     return 0;
 }
 
-static i32 check_file(struct walk *walk, u64 bytes)
+static u32 root_format(struct store *store, int fd, const struct meta *meta);
+
+static i32 check_file(struct store *store, struct walk *walk, u64 bytes)
 {
     struct meta metas[2];
     i32 result = metas_read(walk, metas);
     if (result < 0) return result;
     const struct meta *newer = &metas[metas[1].txn > metas[0].txn];
+    walk->format = root_format(store, walk->fd, newer);
+    if (walk->format != 0 && walk->format != STORE_FORMAT_VERSION) return -EPROTONOSUPPORT;
     walk->file_pages = bytes / walk->page_bytes;
     walk->taken = calloc(1, newer->last_page / 8 + 1);
     walk->pages = malloc(2 * DEPTH_MAX * (u64)walk->page_bytes);
@@ -574,7 +579,7 @@ static void path_tell(const struct walk *walk, char *text, u64 text_bytes)
     if (used > 0 && used < text_bytes) snprintf(text + used, text_bytes - used, ")");
 }
 
-i32 lmdb_check(const char *directory, char *error, u32 error_bytes)
+i32 lmdb_check(struct store *store, const char *directory, char *error, u32 error_bytes)
 {
     char path[FILE_PATH_BYTES];
     i32 result = file_join(path, directory, "data.mdb");
@@ -582,8 +587,9 @@ i32 lmdb_check(const char *directory, char *error, u32 error_bytes)
     struct walk walk = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
     if (walk.fd < 0) return errno == ENOENT ? 0 : -errno;
     i64 bytes = file_bytes(walk.fd);
-    result = bytes < 0 ? (i32)bytes : check_file(&walk, (u64)bytes);
+    result = bytes < 0 ? (i32)bytes : check_file(store, &walk, (u64)bytes);
     close(walk.fd);
+    if (result == -EPROTONOSUPPORT) return lmdb_format_check(walk.format, directory, error, error_bytes);
     char above[256];
     path_tell(&walk, above, sizeof above);
     if (walk.fault != NULL)
@@ -699,18 +705,24 @@ static i32 meta_read(const struct lookup *lookup, struct meta *meta)
     return meta_fault(&page.head, meta, txn % 2) == NULL && meta->txn == txn ? 0 : -EIO;
 }
 
+/* The last node, of the tree of this name, whose key is not above. 1: there is none. */
+static i32 node_find(const struct lookup *lookup, const struct meta *meta, const char *name, u64 key,
+                     struct node *node, u64 *page)
+{
+    struct tree_record tree;
+    i32 result = tree_find(lookup, &meta->main, name, 0, node, page);
+    if (result != 0) return result < 0 ? result : -EIO;
+    if (!named(node, name) || node->flags != NODE_TREE || node->bytes != sizeof tree) return -EIO;
+    memcpy(&tree, node->data, sizeof tree);
+    return tree_find(lookup, &tree, NULL, key, node, page);
+}
+
 static i32 find(const struct lookup *lookup, const char *tree_name, u64 key, struct lmdb_value *value)
 {
     struct meta meta;
-    struct tree_record tree;
     struct node node;
-    u64 page;
     i32 result = meta_read(lookup, &meta);
-    if (result == 0) result = tree_find(lookup, &meta.main, tree_name, 0, &node, &page);
-    if (result != 0) return result < 0 ? result : -EIO;
-    if (!named(&node, tree_name) || node.flags != NODE_TREE || node.bytes != sizeof tree) return -EIO;
-    memcpy(&tree, node.data, sizeof tree);
-    result = tree_find(lookup, &tree, NULL, key, &node, &value->page);
+    if (result == 0) result = node_find(lookup, &meta, tree_name, key, &node, &value->page);
     if (result != 0) return result;
     value->key = key_of(&node);
     value->data = node.data;
@@ -736,4 +748,18 @@ i32 lmdb_find(struct store *store, const char *tree, u64 key, struct lmdb_value 
         result = result_of(mdb_txn_renew(store->reader));
         if (result < 0 || mdb_txn_id(store->reader) == txn) return result < 0 ? result : -EIO;
     }
+}
+
+/* Read before the walk, which would take another format for damage. 0: there is no root that verifies. */
+static u32 root_format(struct store *store, int fd, const struct meta *meta)
+{
+    const struct lookup lookup = {.store = store, .fd = fd, .page_bytes = meta->free.page_bytes};
+    struct root_value root;
+    struct node node;
+    u64 page;
+    if (lookup.page_bytes > sizeof store->page) return 0;
+    if (node_find(&lookup, meta, ROOT_NAME, ROOT_KEY, &node, &page) != 0) return 0;
+    if (key_of(&node) != ROOT_KEY || node.flags != 0 || node.bytes != sizeof root) return 0;
+    memcpy(&root, node.data, sizeof root);
+    return root.checksum == root_checksum(&root) ? root.root.format_version : 0;
 }

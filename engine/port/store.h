@@ -52,8 +52,8 @@ struct store_job {
     i32 result;             /* the store's */
 };
 
-/* Makes `directory` when it is new. `io` NULL: offline, for reading only (inspect); -ENOENT when there is none. One of
- * another format opens, too: its root, which says so, is all that may be read, and nothing may be submitted. */
+/* Makes `directory` when it is new. `io` NULL: offline, for reading only (inspect); -ENOENT when there is none.
+ * -EPROTONOSUPPORT: it is of another format; nothing of it was changed. */
 i32 store_open(struct store **store, const char *directory, struct io *io, char *error, u32 error_bytes);
 /* Waits for the running job (and runs `io`); jobs not begun are dropped; an open transaction is aborted. */
 void store_close(struct store *store);

@@ -221,13 +221,21 @@ static bool served(const char *directory)
     return file_join(parent, directory, "..") == 0 && file_lock_held(parent, &pid) == 1;
 }
 
+i32 lmdb_format_check(u32 format, const char *directory, char *error, u32 error_bytes)
+{
+    if (format == STORE_FORMAT_VERSION) return 0;
+    snprintf(error, error_bytes, "the store %s has format version %u, this program %u; remedy: %s", directory, format,
+             STORE_FORMAT_VERSION, "use the program that wrote it");
+    return -EPROTONOSUPPORT;
+}
+
 static i32 open_all(struct store *store, const char *directory, struct io *io, char *error, u32 error_bytes)
 {
     bool write = io != NULL;
     i32 result = write ? file_make_directory(directory) : 0;
     if (result >= 0 && write) result = make_new(store, directory);
     /* Pages are written anew under a walk beside a running server: then it would only seem to find damage. */
-    if (result >= 0 && (write || !served(directory))) result = lmdb_check(directory, error, error_bytes);
+    if (result >= 0 && (write || !served(directory))) result = lmdb_check(store, directory, error, error_bytes);
     if (result >= 0 && write) result = lmdb_meta_write_again(directory);
     if (result >= 0) result = env_open(store, directory, write);
     if (result < 0) return result;
@@ -238,8 +246,8 @@ static i32 open_all(struct store *store, const char *directory, struct io *io, c
     struct store_root root;
     if (result == 0) result = store_root_read(store, &root);
     if (result < 0) return result;
-    bool foreign = result == 0 && root.format_version != STORE_FORMAT_VERSION;
-    if (foreign) return 0; /* the caller's to refuse; its events may look different */
+    if (result == 0) result = lmdb_format_check(root.format_version, directory, error, error_bytes);
+    if (result < 0) return result;
     result = store_event_last(store, &store->event_last);
     if (result < 0)
         snprintf(error, error_bytes,

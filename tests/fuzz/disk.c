@@ -216,6 +216,7 @@ void file_memory_grows(void *memory, u64 bytes) { (void)memory, (void)bytes; }
 void file_memory_scattered(void *memory, u64 bytes) { (void)memory, (void)bytes; }
 void file_memory_release(void *memory, u64 bytes) { memset(memory, 0xa5, bytes); } /* nobody needs it */
 void ahead_add(void *ahead, void *memory, u64 bytes) { (void)ahead, (void)memory, (void)bytes; }
+bool ahead_idle(struct ahead *ahead) { return ahead != NULL; }
 void ahead_start(struct ahead *ahead) { (void)ahead; }
 void ahead_stop(struct ahead *ahead) { (void)ahead; }
 u64 file_random(void) { return 7; }

@@ -53,6 +53,20 @@ Test(ahead, memory_is_ready_and_keeps_what_was_written)
     file_buffer_free(memory, (u64)PAGES * PAGE_BYTES);
 }
 
+Test(ahead, who_is_idle_has_done_all)
+{
+    u8 *memory = pages_create();
+    struct ahead ahead;
+    ahead_start(&ahead);
+    for (u32 page = 0; page < PAGES; page += PAGES / 8)
+        ahead_add(&ahead, memory + page * PAGE_BYTES, (u64)PAGES / 8 * PAGE_BYTES);
+    while (!ahead_idle(&ahead)) sched_yield(); /* the runner's time limit ends it */
+    for (u32 page = 0; page < PAGES; page++) cr_assert(resident(memory + page * PAGE_BYTES), "page %u", page);
+    ahead_stop(&ahead);
+    cr_assert(ahead_idle(&ahead));
+    file_buffer_free(memory, (u64)PAGES * PAGE_BYTES);
+}
+
 Test(ahead, what_is_no_memory_does_not_stop_it)
 {
     u8 *gone = file_buffer(4 * PAGE_BYTES), *memory = pages_create();

@@ -34,14 +34,6 @@ static void read_store(struct inspection *inspection)
     i32 result = store_root_read(inspection->store, &inspection->root);
     if (result < 0) damage(inspection, "store", "the root does not verify; remedy: start from a backup");
     inspection->has_root = result == 0;
-    if (inspection->has_root && inspection->root.format_version != STORE_FORMAT_VERSION) {
-        snprintf(error, sizeof(error),
-                 "the store has format %u, this program reads %u; remedy: use the program's own "
-                 "version",
-                 inspection->root.format_version, STORE_FORMAT_VERSION);
-        damage(inspection, "store", error);
-        return;
-    }
     if (store_chunks_each(inspection->store, count_chunk, inspection, error, sizeof(error)) != 0)
         damage(inspection, "store", error);
     if (store_event_last(inspection->store, &inspection->event_last) < 0)
