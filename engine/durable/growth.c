@@ -46,8 +46,8 @@ static void piece_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)
     *ready = wanted;
 }
 
-/* What is no longer needed is given back: a little a turn, because that takes a while, and when the thread is idle, which
- * might make it ready again. */
+/* What is no longer needed is given back: a little a turn, because that takes a while, and when the thread is idle,
+ * which might make it ready again. */
 static void saved_turn(void *owner, void *memory, u64 used_bytes, u64 bytes)
 {
     struct growth *growth = owner;
