@@ -58,6 +58,8 @@ struct server {
 
 void server_init(const char *program, const char *tool);
 void server_start(struct server *server);
+/* Reads and writes it has made so far: how far a start has come, however fast the machine is. */
+u64 server_calls(const struct server *server);
 /* Takes what it has logged; returns false when it has ended. */
 bool server_listen(struct server *server);
 void server_wait_ready(struct server *server);

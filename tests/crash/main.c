@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -247,11 +248,14 @@ static void recover_twice(void)
             "recovered twice, the desk is not the same");
 }
 
+/* After so many reads and writes of the process, or when it is ready. */
 static void kill_while_starting(void)
 {
-    struct timespec wait = {.tv_nsec = (long)log_uniform(&world.prng, 100, 40000) * 1000};
+    u64 calls = log_uniform(&world.prng, 1, 1024);
     server_start(&world.server);
-    nanosleep(&wait, NULL);
+    while (server_listen(&world.server) && strstr(world.server.log, "event=ready") == NULL &&
+           server_calls(&world.server) < calls)
+        sched_yield();
     server_kill(&world.server);
     figures.kills[strstr(world.server.log, "event=ready") ? MOMENT_IDLE : MOMENT_START]++;
 }
