@@ -79,7 +79,7 @@ SONAME := libticketd.so.1
 PROGRAMS := $(BIN)/ticketd $(BIN)/ticketctl $(BIN)/ticketfloor $(patsubst bench/%.c,$(BIN)/%,$(BENCH_MAINS))
 
 # Every target that `make help` shows.
-.PHONY: test-build $(shell sed -n 's/^\([a-z-]*\):.*##.*/\1/p' Makefile)
+.PHONY: always test-build $(shell sed -n 's/^\([a-z-]*\):.*##.*/\1/p' Makefile)
 
 all: $(PROGRAMS) $(LIB)/libticketd.a $(LIB)/$(SONAME) ## the server, the tools, the library (build/bin, build/lib)
 
@@ -114,6 +114,13 @@ $(LIB)/libsupport.a: $(call objects,$(SUPPORT))
 # The client library for our own programs and tests, its inside visible.
 $(LIB)/libclient.a: $(call objects,$(LIBRARY))
 	$(ARCHIVE)
+
+# A report of ticketbench tells what was measured.
+COMMIT := $(shell git describe --always --dirty --exclude='*' 2> /dev/null)
+$(BUILD)/commit: always
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' > $@
+$(BUILD)/obj/bench/machine.o: $(BUILD)/commit
+$(BUILD)/obj/bench/machine.o: CPPFLAGS += -DTICKETD_COMMIT='"$(COMMIT)"'
 
 # For others: one object that keeps what is not its interface to itself, like the shared library.
 $(LIB)/libticketd.a: $(call objects,$(LIBRARY))
@@ -299,7 +306,7 @@ demo: all ## a day of 100,000 tickets through the server; LOG=FILE replays a des
 
 bench: all ## ticketbench: throughput, latencies, costs; BENCH_OPTIONS='--workload lifecycle'
 	@mkdir -p $(BUILD)/tmp
-	COMMIT=$$(git rev-parse --short HEAD 2> /dev/null) TMPDIR=$(abspath $(BUILD))/tmp $(BIN)/ticketbench $(BENCH_OPTIONS)
+	TMPDIR=$(abspath $(BUILD))/tmp $(BIN)/ticketbench $(BENCH_OPTIONS)
 
 $(BIN)/ticketcost: $(BUILD)/obj/bench/regress/ticketcost.o $(ARCHIVES)
 	@mkdir -p $(@D)

@@ -49,8 +49,7 @@ void machine_read(struct machine *machine, const char *data)
         snprintf(machine->kernel, sizeof(machine->kernel), "%.60s %.60s", name.sysname, name.release);
     }
     read_file_system(data, machine);
-    const char *commit = getenv("COMMIT");
-    if (commit) snprintf(machine->commit, sizeof(machine->commit), "%s", commit);
+    snprintf(machine->commit, sizeof(machine->commit), "%s", TICKETD_COMMIT);
     machine->cores = (u32)sysconf(_SC_NPROCESSORS_ONLN);
     machine->memory_bytes = (u64)sysconf(_SC_PHYS_PAGES) * (u64)sysconf(_SC_PAGESIZE);
 }

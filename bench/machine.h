@@ -9,7 +9,7 @@ struct machine {
     char kernel[128];
     char file_system[64]; /* below the data */
     char device[128];
-    char commit[64]; /* of the project, from the environment's COMMIT; may be empty */
+    char commit[64]; /* that it was built from; empty without git */
     u32 cores;
     u64 memory_bytes;
 };

@@ -25,6 +25,8 @@ def bench():
         return
     figures = json.loads(done.stdout)
     check("it tells the load", figures["commands"] == 5000 and figures["durability"] == "sync", figures)
+    commit = run("git", "rev-parse", "--short", "HEAD").stdout.strip()
+    check("and what was measured", figures["commit"].removesuffix("-dirty") == commit, figures["commit"])
     check("and the figures", figures["commands_per_second"] > 0 and figures["back_in_service_seconds"] > 0 and
           figures["bytes_per_ticket"] > 0 and figures["written_bytes_per_command"] > 0, figures)
     check("what the host took is a share", 0 <= figures["stolen_share"] <= 1, figures["stolen_share"])
