@@ -25,13 +25,28 @@
 
 struct lmdb_helper;
 
+/* What the loop's reading transaction has seen of one tree, so that keys side by side cost one way down: pages that
+ * were checked, one of each level. They cannot change before the transaction ends. */
+#define LMDB_LEVELS 8u /* deeper ones share them */
+struct lmdb_seen {
+    const char *tree; /* NULL: none yet */
+    u64 root;
+    u32 depth;
+    struct lmdb_page {
+        u64 number; /* 0: none */
+        u64 low;    /* its bounds, see lmdb_pages.c */
+        u64 high;
+        u8 bytes[65536];
+    } pages[LMDB_LEVELS];
+};
+
 struct store {
     MDB_env *env;
     MDB_dbi rows[STORE_TABLES_MAX][2];
     MDB_dbi events, archived, root;
     MDB_txn *reader; /* the loop's; reset between calls */
-    u8 page[65536];  /* being read */
-    u64 page_read;   /* the number of the last one */
+    struct lmdb_seen seen;
+    u64 page_read; /* the number of the last one */
 
     struct lmdb_helper *helper; /* NULL: reading only */
 
@@ -44,6 +59,12 @@ struct store {
     u64 snapshot_sum; /* of all rows as of that op */
     i32 failed;
 };
+
+static inline void lmdb_forget(struct lmdb_seen *seen)
+{
+    seen->tree = NULL;
+    for (u32 i = 0; i < LMDB_LEVELS; i++) seen->pages[i].number = 0;
+}
 
 /* LMDB's own codes are below -30000; the others are errnos. */
 static inline i32 result_of(int code)
@@ -79,7 +100,7 @@ static inline u64 root_checksum(const struct root_value *root)
 
 static inline u64 archived_checksum(u64 ticket, u64 seq) { return hash64(&seq, sizeof seq, ticket); }
 
-/* Renews the loop's read transaction. */
+/* Renews the loop's read transaction, which has seen nothing yet. */
 i32 lmdb_read_begin(struct store *store);
 void lmdb_read_end(struct store *store);
 /* Before LMDB may use the file: is it whole (lmdb_pages.c)? `error` names the page that is not. */

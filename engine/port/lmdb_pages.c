@@ -667,20 +667,37 @@ struct lookup {
     u32 page_bytes;
 };
 
-/* The last node of the tree whose key is not above, in store->page. 1: there is none. */
-static i32 tree_find(const struct lookup *lookup, const struct tree_record *tree, const char *name, u64 key,
-                     struct node *node, u64 *page)
+/* The page at this place, checked; of a tree of numbers the one that was seen there before. */
+static i32 page_see(const struct lookup *lookup, const struct place *place, struct lmdb_page *page)
 {
-    u8 *at = lookup->store->page;
+    if (place->number >= PAGES_MAX) return -EIO;
+    lookup->store->page_read = place->number;
+    if (page->number == place->number && page->low == place->low && page->high == place->high) return 0;
+    page->number = 0;
+    u64 offset = place->number * lookup->page_bytes;
+    i32 result = read_exactly(lookup->fd, page->bytes, lookup->page_bytes, offset);
+    if (result < 0) return result == -EBADMSG ? -EIO : result;
+    if (page_fault(page->bytes, lookup->page_bytes, place) != NULL) return -EIO;
+    if (place->names) return 0; /* its bounds are names */
+    page->number = place->number;
+    page->low = place->low;
+    page->high = place->high;
+    return 0;
+}
+
+/* The last node of the tree whose key is not above. 1: there is none. */
+static i32 tree_find(const struct lookup *lookup, u64 root, u32 depth, const char *name, u64 key, struct node *node,
+                     u64 *page)
+{
+    const u8 *at = NULL;
     u32 page_bytes = lookup->page_bytes;
-    struct place place = {.number = tree->root, .depth = tree->depth, .names = name != NULL, .high = U64_NONE};
-    if (tree->depth > DEPTH_MAX) return -EIO;
+    struct place place = {.number = root, .depth = depth, .names = name != NULL, .high = U64_NONE};
+    if (depth > DEPTH_MAX) return -EIO;
     for (; place.depth > 0; place = child_place(at, page_bytes, &place, node_search(at, page_bytes, name, key, true))) {
-        if (place.number >= PAGES_MAX) return -EIO;
-        lookup->store->page_read = place.number;
-        i32 result = read_exactly(lookup->fd, at, page_bytes, place.number * page_bytes);
-        if (result < 0) return result == -EBADMSG ? -EIO : result;
-        if (page_fault(at, page_bytes, &place) != NULL) return -EIO;
+        struct lmdb_page *seen = &lookup->store->seen.pages[place.depth % LMDB_LEVELS];
+        i32 result = page_see(lookup, &place, seen);
+        if (result < 0) return result;
+        at = seen->bytes;
         if (place.depth > 1) continue;
         u32 index = node_search(at, page_bytes, name, key, false);
         if (index == U32_NONE) return 1;
@@ -705,24 +722,36 @@ static i32 meta_read(const struct lookup *lookup, struct meta *meta)
     return meta_fault(&page.head, meta, txn % 2) == NULL && meta->txn == txn ? 0 : -EIO;
 }
 
-/* The last node, of the tree of this name, whose key is not above. 1: there is none. */
-static i32 node_find(const struct lookup *lookup, const struct meta *meta, const char *name, u64 key,
-                     struct node *node, u64 *page)
+/* Of this name: where it begins. */
+static i32 tree_see(const struct lookup *lookup, const struct meta *meta, const char *name)
 {
+    struct lmdb_seen *seen = &lookup->store->seen;
     struct tree_record tree;
-    i32 result = tree_find(lookup, &meta->main, name, 0, node, page);
+    struct node node;
+    u64 page;
+    i32 result = tree_find(lookup, meta->main.root, meta->main.depth, name, 0, &node, &page);
     if (result != 0) return result < 0 ? result : -EIO;
-    if (!named(node, name) || node->flags != NODE_TREE || node->bytes != sizeof tree) return -EIO;
-    memcpy(&tree, node->data, sizeof tree);
-    return tree_find(lookup, &tree, NULL, key, node, page);
+    if (!named(&node, name) || node.flags != NODE_TREE || node.bytes != sizeof tree) return -EIO;
+    memcpy(&tree, node.data, sizeof tree);
+    seen->tree = name;
+    seen->root = tree.root;
+    seen->depth = tree.depth;
+    return 0;
 }
 
-static i32 find(const struct lookup *lookup, const char *tree_name, u64 key, struct lmdb_value *value)
+/* The last node, of the tree of this name, whose key is not above. 1: there is none. */
+static i32 find(const struct lookup *lookup, const char *tree, u64 key, struct lmdb_value *value)
 {
-    struct meta meta;
+    struct lmdb_seen *seen = &lookup->store->seen;
     struct node node;
-    i32 result = meta_read(lookup, &meta);
-    if (result == 0) result = node_find(lookup, &meta, tree_name, key, &node, &value->page);
+    i32 result = 0;
+    if (seen->tree == NULL || strcmp(seen->tree, tree) != 0) {
+        struct meta meta;
+        lmdb_forget(seen);
+        result = meta_read(lookup, &meta);
+        if (result == 0) result = tree_see(lookup, &meta, tree);
+    }
+    if (result == 0) result = tree_find(lookup, seen->root, seen->depth, NULL, key, &node, &value->page);
     if (result != 0) return result;
     value->key = key_of(&node);
     value->data = node.data;
@@ -737,15 +766,15 @@ i32 lmdb_find(struct store *store, const char *tree, u64 key, struct lmdb_value 
     int code = mdb_env_stat(store->env, &status);
     if (code == 0) code = mdb_env_get_fd(store->env, &lookup.fd);
     if (code != 0) return result_of(code);
-    if (status.ms_psize > sizeof store->page) return -EIO;
+    if (status.ms_psize > sizeof store->seen.pages->bytes) return -EIO;
     lookup.page_bytes = status.ms_psize;
     for (;;) {
         u64 txn = mdb_txn_id(store->reader);
         i32 result = find(&lookup, tree, key, value);
         if (result != -EIO) return result;
         /* The helper may have made two transactions since: then the meta page is that of the second. */
-        mdb_txn_reset(store->reader);
-        result = result_of(mdb_txn_renew(store->reader));
+        lmdb_read_end(store);
+        result = lmdb_read_begin(store);
         if (result < 0 || mdb_txn_id(store->reader) == txn) return result < 0 ? result : -EIO;
     }
 }
@@ -757,8 +786,10 @@ static u32 root_format(struct store *store, int fd, const struct meta *meta)
     struct root_value root;
     struct node node;
     u64 page;
-    if (lookup.page_bytes > sizeof store->page) return 0;
-    if (node_find(&lookup, meta, ROOT_NAME, ROOT_KEY, &node, &page) != 0) return 0;
+    if (lookup.page_bytes > sizeof store->seen.pages->bytes) return 0;
+    lmdb_forget(&store->seen);
+    if (tree_see(&lookup, meta, ROOT_NAME) != 0) return 0;
+    if (tree_find(&lookup, store->seen.root, store->seen.depth, NULL, ROOT_KEY, &node, &page) != 0) return 0;
     if (key_of(&node) != ROOT_KEY || node.flags != 0 || node.bytes != sizeof root) return 0;
     memcpy(&root, node.data, sizeof root);
     return root.checksum == root_checksum(&root) ? root.root.format_version : 0;

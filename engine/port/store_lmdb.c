@@ -298,7 +298,11 @@ void store_close(struct store *store)
 
 /* ---- Reading, on the loop's thread ---- */
 
-i32 lmdb_read_begin(struct store *store) { return result_of(mdb_txn_renew(store->reader)); }
+i32 lmdb_read_begin(struct store *store)
+{
+    lmdb_forget(&store->seen);
+    return result_of(mdb_txn_renew(store->reader));
+}
 
 void lmdb_read_end(struct store *store) { mdb_txn_reset(store->reader); }
 

@@ -345,6 +345,7 @@ Test(store, events_are_found_one_by_one)
 }
 
 static u32 commits_beside; /* before the next read of a page */
+static u32 pages_read;
 
 /* In the place of libc's. */
 ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
@@ -355,6 +356,7 @@ ssize_t pread(int fd, void *buffer, size_t bytes, off_t offset)
         cr_assert_eq(commit(10 - left), 0);
         commits_beside = left;
     }
+    pages_read++;
     return syscall(SYS_pread64, fd, buffer, bytes, offset);
 }
 
@@ -509,6 +511,21 @@ Test(store, events_of_any_length_come_back)
         cr_assert_eq(store_event_read(store, at, back, sizeof back), 0);
         cr_assert_eq(((const struct tkd_event *)(void *)back)->seq, at);
     }
+}
+
+/* Whatever is between two keys, the way down to them is the same. */
+Test(store, what_lies_side_by_side_is_read_once)
+{
+    enum { TEXT = 300000, LEVELS = 8 };
+    static _Alignas(8) u8 buffer[sizeof(struct tkd_event) + TEXT], back[sizeof buffer];
+    struct tkd_event *event = (struct tkd_event *)(void *)buffer;
+    *event = (struct tkd_event){.size = sizeof buffer, .head = sizeof *event, .kind = TKD_EVENT_NOTED, .seq = 1};
+    cr_assert_eq(run((struct store_job){.kind = STORE_EVENTS, .data = buffer, .bytes = sizeof buffer}), 0);
+    events_store(2, 2000);
+    cr_assert_eq(commit(1), 0);
+    pages_read = 0;
+    cr_assert_eq(store_event_read(store, 1, back, sizeof back), 0);
+    cr_assert_leq(pages_read, TEXT / VALUE_BYTES_MAX / 2 + LEVELS); /* two parts on a page */
 }
 
 /* Many in one job: values are full in the middle of it, and short events come behind long ones. */
