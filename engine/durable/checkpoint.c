@@ -60,6 +60,7 @@ struct checkpoint {
     struct store_root next; /* what the running row checkpoint will make of it */
     enum rows_phase rows;
     u64 rows_bytes; /* handed over since the last COMMIT */
+    u64 rows_bytes_total;
     u64 count;
 
     /* Events: raised -> durable -> given to the store -> stored (event_log.stored_seq). */
@@ -365,6 +366,7 @@ static void slice_submit(struct checkpoint *checkpoint)
     slice->job.root.op = checkpoint->next.op;
     slice->busy = true;
     checkpoint->rows_bytes += checkpoint->slice_used;
+    checkpoint->rows_bytes_total += checkpoint->slice_used;
     checkpoint->slice = (checkpoint->slice + 1) % SLICES;
     checkpoint->slice_used = 0;
     submit(checkpoint, &slice->job);
@@ -601,6 +603,8 @@ bool checkpoint_running(const struct checkpoint *checkpoint)
 }
 
 const struct store_root *checkpoint_root(const struct checkpoint *checkpoint) { return &checkpoint->root; }
+
+u64 checkpoint_rows_bytes(const struct checkpoint *checkpoint) { return checkpoint->rows_bytes_total; }
 
 u64 checkpoint_count(const struct checkpoint *checkpoint) { return checkpoint->count; }
 

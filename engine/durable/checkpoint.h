@@ -56,6 +56,7 @@ bool checkpoint_running(
     const struct checkpoint *checkpoint); /* a row checkpoint, a flush or a backup is under way */
 /* What the store holds. */
 const struct store_root *checkpoint_root(const struct checkpoint *checkpoint);
+u64 checkpoint_rows_bytes(const struct checkpoint *checkpoint); /* handed to the store since the start */
 u64 checkpoint_count(const struct checkpoint *checkpoint); /* row checkpoints finished since the start */
 
 /* A wish for a checkpoint that covers everything applied so far. Stays in place until `done`: 0, or -errno

@@ -64,6 +64,7 @@ struct wal {
     struct io_op interval_timer;
 
     u64 torn_bytes;
+    u64 written_bytes;
     u64 replayed_bytes;
     u64 marks;
 };
@@ -195,6 +196,7 @@ static void batch_write(struct wal *wal)
     wal->sent.op = open->batch->first_op + open->entries - 1;
     wal->marked = open->entries == 0;
     if (wal->marked) wal->marks++;
+    wal->written_bytes += bytes;
     segment->bytes += bytes;
     segment->op_last = wal->sent.op;
     wal->open ^= 1;
@@ -396,6 +398,8 @@ u64 wal_bytes(const struct wal *wal)
     for (u32 i = 0; i < wal->segments.count; i++) total += wal->segments.items[i].bytes_max;
     return total;
 }
+
+u64 wal_written_bytes(const struct wal *wal) { return wal->written_bytes; }
 
 u64 wal_torn_bytes(const struct wal *wal) { return wal->torn_bytes; }
 

@@ -75,6 +75,7 @@ u64 wal_last_op(const struct wal *wal);
 u64 wal_checksum(const struct wal *wal);            /* chain checksum after the last op appended */
 u64 wal_bytes_since(const struct wal *wal, u64 op); /* about: how much would be replayed after `op` */
 u64 wal_bytes(const struct wal *wal);               /* of all segments on the disk */
+u64 wal_written_bytes(const struct wal *wal);       /* in batches since it was opened */
 u64 wal_torn_bytes(const struct wal *wal);          /* cut off by wal_open() */
 u64 wal_replayed_bytes(const struct wal *wal);
 u64 wal_marks(const struct wal *wal); /* written since it was opened */

@@ -74,6 +74,7 @@ static void add_desk(struct rows *rows, const struct figures *figures, struct pi
     add(rows, "memory_bytes", state_memory_bytes(pipeline->state), NULL);
     add(rows, "memory_budget_bytes", figures->memory_budget_bytes, NULL);
     add(rows, "log.bytes", wal_bytes(wal), NULL);
+    add(rows, "log.written_bytes", wal_written_bytes(wal), NULL);
     add(rows, "log.batches", figures->log_batches, NULL);
     add(rows, "log.replay_bytes", wal_bytes_since(wal, root->op), NULL);
     add(rows, "log.full", wal_full(wal), NULL);
@@ -82,6 +83,7 @@ static void add_desk(struct rows *rows, const struct figures *figures, struct pi
     add(rows, "checkpoint.op", root->op, NULL);
     add(rows, "checkpoint.time_ms", root->time_ms, NULL);
     add(rows, "checkpoint.count", checkpoint_count(pipeline->checkpoint), NULL);
+    add(rows, "checkpoint.rows_bytes", checkpoint_rows_bytes(pipeline->checkpoint), NULL);
     add(rows, "checkpoint.running", checkpoint_running(pipeline->checkpoint), NULL);
 }
 

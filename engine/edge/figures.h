@@ -14,7 +14,7 @@ struct figures {
     u64 frames_refused;
     u64 events_pushed;
     u64 turns;
-    u64 pause_max_us; /* the longest turn */
+    u64 pause_max_us; /* the longest time in which nobody waited: a turn, with what had arrived before it */
     u64 log_batches;  /* times the log became durable further */
     const char *version;
     const char *durability; /* "sync", "interval=20", "off" */

@@ -323,9 +323,10 @@ static void turn(struct server *server)
 {
     struct service *service = &server->service;
     struct conns *conns = &server->conns;
-    io_run(server->io, !server->busy);
+    bool waits = !server->busy;
+    io_run(server->io, waits);
     if (server->phase == SERVER_FAILED) return;
-    u64 begin_ns = clock_monotonic_ns();
+    u64 begin_ns = clock_monotonic_ns(), pause_begin_ns = waits ? begin_ns : server->turn_end_ns;
     conns->now_ms = begin_ns / MS_NS;
     /* What has become durable leaves, and the next write of the log begins, before more is served. */
     pipeline_release(&service->pipeline);
@@ -345,9 +346,9 @@ static void turn(struct server *server)
     if (conns_send(conns)) server->busy = true;
     if (!list_empty(&conns->ready) || !list_empty(&conns->asking)) server->busy = true;
     if (server->phase == SERVER_RUNNING && pipeline_pending(&service->pipeline)) server->busy = true;
-    u64 end_ns = clock_monotonic_ns();
+    u64 end_ns = server->turn_end_ns = clock_monotonic_ns();
     service->figures.turns++;
-    service->figures.pause_max_us = max_u64(service->figures.pause_max_us, (end_ns - begin_ns) / 1000);
+    service->figures.pause_max_us = max_u64(service->figures.pause_max_us, (end_ns - pause_begin_ns) / 1000);
     timer_arm(server, begin_ns, end_ns);
 }
 
@@ -402,6 +403,7 @@ i32 server_create(struct server *server, const struct server_config *config, str
 bool server_run(struct server *server)
 {
     server->busy = true;
+    server->turn_end_ns = clock_monotonic_ns();
     while (server->phase != SERVER_DONE && server->phase != SERVER_FAILED) turn(server);
     while (server->phase == SERVER_DONE && server->conns.count > 0) turn(server);
     if (server->phase == SERVER_DONE && server->last_checkpoint_result < 0) {

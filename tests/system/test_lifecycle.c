@@ -152,6 +152,8 @@ Test(lifecycle, checkpoint_and_backup_on_demand)
     wire_empty_frame(&frame, TKD_OP_CHECKPOINT, 8);
     cr_assert_eq(wire_call(fd, &frame)->status, TKD_OK);
     cr_assert_geq(wire_metric(fd, "checkpoint.op"), 21);
+    cr_assert_geq(wire_metric(fd, "checkpoint.rows_bytes"), 20 * 128); /* a ticket's row is 128 bytes */
+    cr_assert_geq(wire_metric(fd, "log.written_bytes"), 21 * 4096);     /* each was durable before the next came */
     for (u32 i = 0; i < 3; i++) {
         wire_begin(&frame, TKD_OP_BACKUP, 9);
         if (i == 2) head.name_bytes = 0;
