@@ -1,13 +1,13 @@
 /* A histogram over all of u64 with a bounded relative error, for latencies and other long-tailed figures.
  *
- * Values below 64 have a bucket each; above, every power of two is divided into 32 of them, so a bucket is at
- * most 1/32 of its value wide. Fixed size, no allocation; histograms of one kind add up. */
+ * Values below 2,048 have a bucket each; above, every power of two is divided into 1,024 of them, so a bucket is
+ * less than a thousandth of its value wide. Fixed size (440 KiB), no allocation; histograms of one kind add up. */
 #ifndef BASE_HISTOGRAM_H
 #define BASE_HISTOGRAM_H
 
 #include "base/base.h"
 
-#define HISTOGRAM_SUB_BITS 5u
+#define HISTOGRAM_SUB_BITS 10u
 #define HISTOGRAM_BUCKETS ((64u - HISTOGRAM_SUB_BITS + 1u) << HISTOGRAM_SUB_BITS)
 
 struct histogram {
