@@ -27,6 +27,44 @@ u64 now_ns(void)
     return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
 }
 
+/* ---- The end ---- */
+
+static struct server_process *volatile own; /* whose directory there is; NULL: none */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+    if (interrupted && own == NULL) _exit(128 + signal);
+    if (interrupted && own->pid != 0) kill(own->pid, SIGKILL);
+    interrupted = signal;
+}
+
+void interrupt_catch(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = interrupt};
+    for (u32 i = 0; i < ARRAY_COUNT(signals); i++) sigaction(signals[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a write that fails is told */
+}
+
+int interrupt_seen(void) { return interrupted; }
+
+static void clean_up(void)
+{
+    if (own == NULL) return;
+    server_process_end(own, SIGKILL);
+    server_process_remove(own);
+}
+
+static void tell_last_of_log(void)
+{
+    char line[4096], last[4096] = "";
+    FILE *log = own ? fopen(own->log, "r") : NULL;
+    while (log && fgets(line, sizeof(line), log)) strcpy(last, line);
+    if (log) fclose(log);
+    if (*last) fprintf(stderr, "The last line of ticketd's log:\n%s", last);
+}
+
 _Noreturn void die(const char *format, ...)
 {
     va_list arguments;
@@ -36,11 +74,16 @@ _Noreturn void die(const char *format, ...)
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
-    exit(1);
+    tell_last_of_log();
+    exit(interrupted ? 128 + interrupted : 1);
 }
+
+/* ---- Its life ---- */
 
 void server_process_init(struct server_process *server, const char *name)
 {
+    static bool registered;
+    ASSERT(own == NULL);
     *server = (struct server_process){.pid = 0};
     ssize_t bytes = readlink("/proc/self/exe", server->program, sizeof(server->program) - 16);
     if (bytes < 0) die("cannot find where this program lies: %s", strerror(errno));
@@ -52,6 +95,9 @@ void server_process_init(struct server_process *server, const char *name)
     if (!mkdtemp(server->data))
         die("%s: %s. Set TMPDIR to where there is room", server->data, strerror(errno));
     snprintf(server->log, sizeof(server->log), "%s/ticketd.log", server->data);
+    own = server;
+    if (!registered && atexit(clean_up) != 0) die("no memory");
+    registered = true;
 }
 
 void server_process_argument(struct server_process *server, const char *argument)
@@ -75,6 +121,7 @@ _Noreturn static void become(const struct server_process *server, pid_t parent)
     if (log < 0 || null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0) _exit(126);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(126);
+    signal(SIGPIPE, SIG_DFL);
     setpgid(0, 0); /* Ctrl-C is for us; we then end it */
     execv(server->program, (char **)(uintptr_t)arguments);
     fprintf(stderr, "%s: %s\n", server->program, strerror(errno));
@@ -96,15 +143,6 @@ static int ready_socket(void)
     return fd;
 }
 
-_Noreturn static void explain_failure(const struct server_process *server, const char *what)
-{
-    char line[4096], last[4096] = "";
-    FILE *log = fopen(server->log, "r");
-    while (log && fgets(line, sizeof(line), log)) strcpy(last, line);
-    if (log) fclose(log);
-    die("ticketd %s. The last line of %s:\n%s", what, server->log, last);
-}
-
 static void wait_until_ready(struct server_process *server, int fd)
 {
     u64 limit_ns = now_ns() + START_LIMIT_MS * 1000000ull;
@@ -113,12 +151,13 @@ static void wait_until_ready(struct server_process *server, int fd)
         char said[512] = "";
         if (poll(&wait, 1, 50) > 0 && recv(fd, said, sizeof(said) - 1, 0) > 0 && strstr(said, "READY=1"))
             return;
+        if (interrupted) die("interrupted");
         if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
             server->pid = 0;
-            explain_failure(server, "ended instead of serving");
+            die("ticketd ended instead of serving");
         }
     }
-    explain_failure(server, "did not become ready");
+    die("ticketd did not become ready");
 }
 
 /* The port that it was given: the last address in its log. */
@@ -133,7 +172,7 @@ static void find_address(struct server_process *server)
         if (port != 0) snprintf(server->address, sizeof(server->address), "%s%u", host, port);
     }
     if (log) fclose(log);
-    if (!*server->address) explain_failure(server, "did not log where it listens");
+    if (!*server->address) die("ticketd did not log where it listens");
 }
 
 void server_process_start(struct server_process *server)
@@ -142,9 +181,10 @@ void server_process_start(struct server_process *server)
     if (server->unix_socket) snprintf(server->address, sizeof(server->address), "%s%s/s", unix_prefix, server->data);
     int fd = ready_socket();
     pid_t parent = getpid();
-    server->pid = fork();
-    if (server->pid < 0) die("fork: %s", strerror(errno));
-    if (server->pid == 0) become(server, parent);
+    pid_t child = fork();
+    if (child < 0) die("fork: %s", strerror(errno));
+    if (child == 0) become(server, parent);
+    server->pid = child;
     wait_until_ready(server, fd);
     close(fd);
     if (!server->unix_socket) find_address(server);
@@ -171,6 +211,7 @@ void server_process_remove(struct server_process *server)
 {
     ASSERT(server->pid == 0);
     nftw(server->data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    own = NULL;
 }
 
 u64 server_process_memory(const struct server_process *server)

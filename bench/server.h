@@ -1,4 +1,5 @@
-/* A ticketd of one's own: started on a directory, waited for until it serves, stopped or killed. */
+/* A ticketd of one's own: started on a directory, waited for until it serves, stopped or killed. However the program
+ * ends, it leaves neither the server nor the directory. */
 #ifndef BENCH_SERVER_H
 #define BENCH_SERVER_H
 
@@ -19,7 +20,7 @@ struct server_process {
     pid_t pid; /* 0: not running */
 };
 
-/* `ticketd` beside the running program, and a new directory below $TMPDIR for it. */
+/* `ticketd` beside the running program, and a new directory below $TMPDIR for it; one at a time. */
 void server_process_init(struct server_process *server, const char *name);
 void server_process_argument(struct server_process *server, const char *argument);
 /* Starts it and waits until it serves. Dies with an explanation when it does not. */
@@ -36,7 +37,13 @@ u64 server_process_memory(const struct server_process *server);
 u64 server_process_cpu_ns(const struct server_process *server);
 u64 server_process_written(const struct server_process *server);
 
+/* From now on SIGINT, SIGTERM and SIGHUP are only noted, so that what was measured can still be told. A second one ends
+ * the server, and with it whatever is waited for. */
+void interrupt_catch(void);
+int interrupt_seen(void); /* the signal; 0: none */
+
 u64 now_ns(void);
+/* Ends with code 1, or after a signal as shells expect it; tells the last line of the server's log. */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
