@@ -25,7 +25,7 @@ static void read_file_system(const char *data, struct machine *machine)
 {
     char path[4096], device[128], point[1024], kind[64];
     size_t longest = 0;
-    if (!realpath(data, path)) return;
+    if (data == NULL || !realpath(data, path)) return;
     FILE *mounts = fopen("/proc/mounts", "r");
     while (mounts && fscanf(mounts, "%127s %1023s %63s %*[^\n]", device, point, kind) == 3) {
         size_t length = strlen(point);

@@ -14,6 +14,7 @@ struct machine {
     u64 memory_bytes;
 };
 
+/* `data` NULL: not known where it lies. */
 void machine_read(struct machine *machine, const char *data);
 /* Time that the host of a virtual machine has taken from its processors since they started, of all together. */
 u64 machine_stolen_ms(void);

@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bench/desk.h"
+
 #define CONNECTIONS_MAX 1000u
 #define DUE_S           60u
+#define DUE_S_MIN       3u
+#define RUNS            100000u /* that a key can tell apart; one of them is for the requests during deadlines */
 
 static const char help[] =
     "ticketbench: throughput, latencies, memory and costs of a ticketd under load\n"
@@ -23,15 +27,16 @@ static const char help[] =
     "                     query      get, list and history on half of the connections, create on the others\n"
     "                     sla        create with deadlines; --due of them in the same second\n"
     "  --commands N       to send in all (1000000)\n"
-    "  --seconds N        or: for so long\n"
-    "  --batch N          commands a frame, 1 to 8000 (1000)\n"
-    "  --connections N    1 to 1000 (4)\n"
+    "  --seconds N        or: for so long; with both, whichever comes first\n"
+    "  --batch N          commands a frame, 1 to 8000 (1000), as far as 1 MiB holds them\n"
+    "  --connections N    1 to 1000 (4); query: at least 2\n"
     "  --depth N          frames in flight on each connection, 1 to 64 (2)\n"
-    "  --rate N|P%        open loop: commands a second, or a share of the maximum, which is measured first;\n"
-    "                     latency counts from when a frame should have been sent. Without it each "
-    "connection\n"
-    "                     sends as fast as it is answered\n"
-    "  --sweep            open loops at 10 % to 90 % of the maximum: the curve of throughput and latency\n"
+    "  --rate N|P%        open loop: commands a second, or a share of the maximum, which is measured first on a\n"
+    "                     server of its own; latency counts from when a frame should have been sent. Without it\n"
+    "                     each connection sends as fast as it is answered\n"
+    "  --sweep            open loops at 10 % to 90 % of the maximum: the curve of throughput and latency. Each is\n"
+    "                     --seconds long (5), on a server of its own\n"
+    "  --seed N           0 to 99998: the same seed sends the same (drawn, and told in the report)\n"
     "desk\n"
     "  --queues N         (64)\n"
     "  --agents N         (512), each serves 8 queues\n"
@@ -41,9 +46,9 @@ static const char help[] =
     "  --body BYTES|mixed of text in a ticket (64); mixed: as people write, Chinese and English\n"
     "  --open N           lifecycle, churn: tickets worked on at a time (100000)\n"
     "  --due N            sla: tickets due in the same second (a tenth of the commands)\n"
-    "  --due-after N      sla: seconds from the begin (60)\n"
+    "  --due-after N      sla: seconds from the begin, 3 to 200 (60); two seconds before, creating ends\n"
     "  --archive-after N  seconds after which a closed ticket leaves memory\n"
-    "server that is started\n"
+    "server that is started (not beside --server)\n"
     "  --durability MODE  (sync)\n"
     "  --memory-budget SIZE, --checkpoint-bytes SIZE, --busy-poll US\n"
     "  --unix             over a Unix socket instead of TCP\n"
@@ -51,6 +56,9 @@ static const char help[] =
     "report\n"
     "  -o json|table      (table)\n"
     "  --plot FILE.svg    draws the run over time; with --sweep throughput against latency\n"
+    "\n"
+    "Ctrl-C ends the load and tells what was measured so far. Exit codes: 1 an error, or cards of sla that are missing\n"
+    "or came before their second; 2 a wrong option; 128 and its number after a signal.\n"
     "\n"
     "examples\n"
     "  ticketbench --workload lifecycle --seconds 30 --plot life.svg\n"
@@ -67,6 +75,7 @@ enum option_key {
     KEY_DEPTH,
     KEY_RATE,
     KEY_SWEEP,
+    KEY_SEED,
     KEY_QUEUES,
     KEY_AGENTS,
     KEY_CAPACITY,
@@ -96,6 +105,7 @@ static const struct option names[] = {{"server", 1, NULL, KEY_SERVER},
                                       {"depth", 1, NULL, KEY_DEPTH},
                                       {"rate", 1, NULL, KEY_RATE},
                                       {"sweep", 0, NULL, KEY_SWEEP},
+                                      {"seed", 1, NULL, KEY_SEED},
                                       {"queues", 1, NULL, KEY_QUEUES},
                                       {"agents", 1, NULL, KEY_AGENTS},
                                       {"capacity", 1, NULL, KEY_CAPACITY},
@@ -119,6 +129,12 @@ static const struct option names[] = {{"server", 1, NULL, KEY_SERVER},
 _Noreturn static void usage(const char *what, const char *value)
 {
     fprintf(stderr, "ticketbench: %s '%s' will not do: see ticketbench --help\n", what, value);
+    exit(2);
+}
+
+_Noreturn static void refuse(const char *why)
+{
+    fprintf(stderr, "ticketbench: %s\n", why);
     exit(2);
 }
 
@@ -203,6 +219,9 @@ static bool load_option(struct load *load, int key, const char *text)
     case KEY_BODY:
         load->body_bytes = strcmp(text, "mixed") == 0 ? 0 : (u32)number("--body", text, 1, 200000);
         return true;
+    case KEY_SEED:
+        load->run = (u32)number("--seed", text, 0, RUNS - 2);
+        return true;
     case KEY_OPEN:
         load->open_max = number("--open", text, 1, 100000000);
         return true;
@@ -210,7 +229,7 @@ static bool load_option(struct load *load, int key, const char *text)
         load->due = number("--due", text, 1, 1000000000);
         return true;
     case KEY_DUE_AFTER:
-        load->due_s = (u32)number("--due-after", text, 2, 200);
+        load->due_s = (u32)number("--due-after", text, DUE_S_MIN, DESK_DUE_CATEGORIES);
         return true;
     default:
         return false;
@@ -263,10 +282,29 @@ static void option(struct options *options, int key, const char *text)
         return;
     case KEY_HELP:
         fputs(help, stdout);
-        exit(0);
+        exit(fflush(stdout) == 0 ? 0 : 1);
     }
     fprintf(stderr, "ticketbench: see ticketbench --help\n");
     exit(2);
+}
+
+/* What does not go together. */
+static void check(const struct options *options, bool commands)
+{
+    const struct load *load = &options->load;
+    if (options->address && (options->server_arguments_count > 0 || options->unix_socket))
+        refuse("--durability, --memory-budget, --checkpoint-bytes, --busy-poll and --unix are for a server that is "
+               "started: give them to the one of --server itself");
+    if (options->address && options->rate_percent)
+        refuse("--rate P% measures the maximum on a server of its own: beside --server give a number");
+    if (options->address && options->sweep)
+        refuse("--sweep needs a new server for each point: leave --server away, or give --rate N, one by one");
+    if (options->sweep && (commands || options->rate || options->rate_percent))
+        refuse("--sweep finds the rates itself: no --commands and no --rate; --seconds is the length of each point");
+    if (options->sweep && load->kind == WORKLOAD_SLA)
+        refuse("--sweep does not wait for deadlines: take --workload create");
+    if (load->kind == WORKLOAD_QUERY && load->connections < 2)
+        refuse("--workload query asks on half of the connections: give --connections 2 or more");
 }
 
 struct options options_read(int argc, char **argv)
@@ -281,7 +319,7 @@ struct options options_read(int argc, char **argv)
                                        .open_max = 100000,
                                        .due_s = DUE_S,
                                        .capacity = UINT32_MAX,
-                                       .run = (u32)(time(NULL) % 100000)},
+                                       .run = (u32)(time(NULL) % (RUNS - 1))},
                               .restart = true};
     bool commands = false;
     int key;
@@ -290,12 +328,16 @@ struct options options_read(int argc, char **argv)
         commands = commands || key == KEY_COMMANDS;
     }
     if (optind < argc) usage("argument", argv[optind]);
-    if (options.unix_socket && options.address) usage("--unix beside --server", options.address);
+    check(&options, commands);
     struct load *load = &options.load;
     if (load->customers == 0) load->customers = max_u64(1, load->commands / 4);
     if (load->due == 0) load->due = load->commands / 10;
     if (load->capacity == UINT32_MAX)
         load->capacity = load->kind == WORKLOAD_LIFECYCLE || load->kind == WORKLOAD_CHURN ? 1000 : 0;
     if (options.seconds != 0 && !commands) load->commands = U64_NONE;
+    if (load->kind == WORKLOAD_SLA) { /* other requests begin a second before those are due */
+        u64 creating_s = load->due_s - 2;
+        options.seconds = options.seconds ? min_u64(options.seconds, creating_s) : creating_s;
+    }
     return options;
 }

@@ -12,7 +12,7 @@ struct options {
     u32 server_arguments_count;
     u64 rate;         /* records a second; 0: closed loop */
     u32 rate_percent; /* of the maximum, which is measured first; 0: not */
-    u64 seconds;
+    u64 seconds;      /* 0: until all commands are done; of a sweep: of each point, 0: as it is by default */
     u64 archive_after_ms;
     const char *plot; /* file; NULL: none */
     bool sweep;

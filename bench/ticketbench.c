@@ -1,6 +1,10 @@
 /* Measures a ticketd under load. Without --server it starts one of its own on a new directory (below
- * $TMPDIR), kills it at the end to see how soon it is back, and removes the directory. */
+ * $TMPDIR), kills it at the end to see how soon it is back, and removes the directory. What is measured first, and each
+ * point of a sweep, has a server of its own: what it leaves behind would be counted with what comes next. */
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -14,6 +18,8 @@
 #define MAXIMUM_S   5u
 #define PROBE_RATE  1000u
 #define PROBE_S     10u
+#define LOOK_NS     10000000
+#define SECOND_NS   1000000000ull
 
 /* The server that is measured, and what is known of it. */
 struct bench {
@@ -21,7 +27,6 @@ struct bench {
     struct server_process server; /* pid 0: not ours */
     const char *address;
     struct tkd_client *client; /* for questions */
-    u64 due_end_ns;            /* sla: end of the second in which all are due */
     struct report report;
 };
 
@@ -41,29 +46,88 @@ static u64 memory(void *owner) { return server_process_memory(owner); }
 
 static bool ours(const struct bench *bench) { return bench->server.pid != 0; }
 
+/* ---- The server ---- */
+
+static void bench_open(struct bench *bench)
+{
+    const struct options *options = &bench->options;
+    if (options->address == NULL) {
+        server_process_init(&bench->server, "ticketbench");
+        for (u32 i = 0; i < options->server_arguments_count; i++)
+            server_process_argument(&bench->server, options->server_arguments[i]);
+        bench->server.unix_socket = options->unix_socket;
+        server_process_start(&bench->server);
+    }
+    struct report *report = &bench->report;
+    bench->address = report->address = options->address ? options->address : bench->server.address;
+    report->options = options;
+    machine_read(&report->machine, ours(bench) ? bench->server.data : NULL);
+    bench->client = connected(bench->address);
+    desk_figure(bench->client, TKD_OP_STATUS, "durability", report->durability, sizeof(report->durability));
+    desk_figure(bench->client, TKD_OP_STATUS, "version", report->version, sizeof(report->version));
+    struct desk_size size = {.queues = options->load.queues,
+                             .agents = options->load.agents,
+                             .capacity = options->load.capacity,
+                             .archive_after_ms = options->archive_after_ms,
+                             .due_categories = options->load.kind == WORKLOAD_SLA};
+    desk_make(&size, bench->client, bench->address);
+}
+
+static void bench_close(struct bench *bench, int signal)
+{
+    tkd_close(bench->client);
+    if (!ours(bench)) return;
+    int code = server_process_end(&bench->server, signal);
+    if (signal != SIGKILL && code != 0 && !interrupt_seen()) die("ticketd ended with %d", code);
+    server_process_remove(&bench->server);
+}
+
 /* ---- Running ---- */
 
-static struct run run_of(struct bench *bench, u64 rate, u64 seconds)
+static struct run run_of(struct bench *bench, const struct load *load, u64 rate, u64 seconds)
 {
-    return (struct run){.load = &bench->options.load,
+    return (struct run){.load = load,
                         .rate = rate,
                         .seconds = seconds,
                         .memory = ours(bench) ? memory : NULL,
                         .memory_owner = &bench->server};
 }
 
-/* The rate of a closed loop, so that shares of it can be asked for. Every run has keys of its own. */
-static u64 maximum_rate(struct bench *bench)
+static double done_a_second(const struct run *run)
+{
+    return (double)run_commands(run) * 1e9 / (double)run->took_ns;
+}
+
+/* An open loop on a server of its own; rate 0: a closed one. */
+static struct point point_measured(struct bench *bench, u64 rate, u64 seconds)
 {
     struct load load = bench->options.load;
     load.commands = U64_NONE;
-    struct run run = run_of(bench, 0, MAXIMUM_S);
-    run.load = &load;
+    bench_open(bench);
+    struct run run = run_of(bench, &load, rate, seconds);
     run_load(&run, bench->address);
-    u64 rate = (u64)((double)run_commands(&run) * 1e9 / (double)run.took_ns);
+    struct point point = {
+        .rate = (double)rate,
+        .done = done_a_second(&run),
+        .p50_ms = (double)histogram_quantile(&run.latency_ns, 500000) / 1e6,
+        .p99_ms = (double)histogram_quantile(&run.latency_ns, 990000) / 1e6,
+        .p999_ms = (double)histogram_quantile(&run.latency_ns, 999000) / 1e6,
+        .frames = run.workload->frames,
+        .refused = run_refused(&run),
+        .unsent = run.unsent,
+    };
     run_destroy(&run);
-    bench->options.load.run++;
-    return rate;
+    bench_close(bench, SIGKILL);
+    return point;
+}
+
+/* The rate of a closed loop, so that shares of it can be asked for. */
+static u64 maximum_rate(struct bench *bench, u64 seconds)
+{
+    bench->report.maximum_rate = (u64)point_measured(bench, 0, seconds).done;
+    if (interrupt_seen()) die("interrupted while the maximum was measured");
+    if (bench->report.maximum_rate == 0) die("nothing was answered while the maximum was measured");
+    return bench->report.maximum_rate;
 }
 
 static void run_measured(struct bench *bench, struct run *run)
@@ -90,46 +154,75 @@ static void run_measured(struct bench *bench, struct run *run)
 
 /* ---- Deadlines ---- */
 
-static u64 cards(const struct bench *bench)
+/* Looks at the count of cards all the time, in a thread and on a connection of its own: the probe must not wait. */
+struct watch {
+    struct tkd_client *client;
+    u64 due_ns;    /* when their second begins */
+    u64 count;     /* of the last look */
+    u64 early;     /* of the last one that ended before their second */
+    u64 raised_ns; /* when the count grew last */
+    atomic_bool ended;
+};
+
+static void *watch_run(void *owner)
 {
-    return desk_figure(bench->client, TKD_OP_SUMMARY, "breached_24x7.normal", NULL, 0);
+    struct watch *watch = owner;
+    while (!atomic_load(&watch->ended)) {
+        u64 count = desk_figure(watch->client, TKD_OP_SUMMARY, "breached_24x7.normal", NULL, 0), now = now_ns();
+        if (now < watch->due_ns) watch->early = count;
+        if (count > watch->count) watch->raised_ns = now;
+        watch->count = count;
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    }
+    return NULL;
 }
 
-/* Looks at the count while the probe runs; there is no memory to tell of. */
-static u64 cards_look(void *owner)
-{
-    struct bench *bench = owner;
-    struct report *report = &bench->report;
-    if (report->cards == report->cards_expected) return 0;
-    report->cards = cards(bench);
-    report->cards_late_ns = sat_sub(now_ns(), bench->due_end_ns);
-    return 0;
-}
-
-/* From a second before they are due on: single creates at a steady rate, in one open loop. */
-static void deadlines_measured(struct bench *bench, const struct run *run, struct histogram *probe_ns)
+/* Single creates at a steady rate, in one open loop; `times` takes them one by one. */
+static void probe_run(struct bench *bench, struct request_time *times, u32 *times_count)
 {
     struct load load = bench->options.load;
-    u64 begin_ns = run->workload->begun_ns, end_ns = begin_ns + (u64)(load.due_s + 1) * 1000000000;
-    struct report *report = &bench->report;
-    report->cards_expected = min_u64(load.due, load.commands);
-    report->probe_ns = probe_ns;
-    histogram_reset(probe_ns);
-    while (now_ns() + 2000000000 < end_ns) {
-        struct timespec wait = {.tv_nsec = 10000000};
-        nanosleep(&wait, NULL);
-    }
     load.kind = WORKLOAD_CREATE;
     load.commands = U64_NONE;
     load.batch = load.connections = 1;
     load.depth = SENDER_DEPTH_MAX;
     load.run++;
-    bench->due_end_ns = end_ns;
-    struct run probe = {
-        .load = &load, .rate = PROBE_RATE, .seconds = PROBE_S, .memory = cards_look, .memory_owner = bench};
+    load.times = times;
+    load.times_max = PROBE_RATE * PROBE_S;
+    struct run probe = {.load = &load, .rate = PROBE_RATE, .seconds = PROBE_S};
     run_load(&probe, bench->address);
-    histogram_merge(probe_ns, &probe.latency_ns);
+    histogram_merge(bench->report.probe_ns, &probe.latency_ns);
+    *times_count = probe.workload->times_count;
     run_destroy(&probe);
+}
+
+/* From a second before they are due on. */
+static void deadlines_measured(struct bench *bench, const struct run *run)
+{
+    static struct request_time times[PROBE_RATE * PROBE_S];
+    static struct histogram probe_ns, burst_ns;
+    struct report *report = &bench->report;
+    struct watch watch = {.client = connected(bench->address),
+                          .due_ns = run->workload->begun_ns + run->load->due_s * SECOND_NS};
+    pthread_t thread;
+    u32 times_count = 0;
+    if (now_ns() > watch.due_ns)
+        die("the last answers came when tickets were due already: give a longer --due-after, or less load");
+    if (pthread_create(&thread, NULL, watch_run, &watch) != 0) die("no thread");
+    histogram_reset(report->probe_ns = &probe_ns);
+    histogram_reset(report->burst_ns = &burst_ns);
+    while (now_ns() + SECOND_NS < watch.due_ns && !interrupt_seen())
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    probe_run(bench, times, &times_count);
+    atomic_store(&watch.ended, true);
+    pthread_join(thread, NULL);
+    tkd_close(watch.client);
+    for (u32 i = 0; i < times_count; i++) {
+        if (times[i].begun_ns >= watch.due_ns && times[i].begun_ns <= watch.raised_ns)
+            histogram_add(&burst_ns, times[i].took_ns);
+    }
+    report->cards = watch.count;
+    report->cards_early = watch.early;
+    report->cards_late_ns = sat_sub(watch.raised_ns, watch.due_ns + SECOND_NS);
 }
 
 /* ---- Sweep ---- */
@@ -137,28 +230,20 @@ static void deadlines_measured(struct bench *bench, const struct run *run, struc
 static void sweep(struct bench *bench)
 {
     struct point points[SWEEP_STEPS];
-    u64 maximum = maximum_rate(bench);
-    for (u32 i = 0; i < SWEEP_STEPS; i++) {
-        struct load load = bench->options.load;
-        struct run run = run_of(bench, maximum * (i + 1) / (SWEEP_STEPS + 1), SWEEP_S);
-        load.commands = U64_NONE;
-        load.run += i;
-        run.load = &load;
-        run_load(&run, bench->address);
-        points[i] = (struct point){
-            .rate = (double)run.rate,
-            .done = (double)run_commands(&run) * 1e9 / (double)run.took_ns,
-            .p50_ms = (double)histogram_quantile(&run.latency_ns, 500000) / 1e6,
-            .p99_ms = (double)histogram_quantile(&run.latency_ns, 990000) / 1e6,
-            .p999_ms = (double)histogram_quantile(&run.latency_ns, 999000) / 1e6,
-        };
-        run_destroy(&run);
+    u64 seconds = bench->options.seconds ? bench->options.seconds : SWEEP_S;
+    u64 maximum = maximum_rate(bench, seconds);
+    u32 count = 0;
+    while (count < SWEEP_STEPS) {
+        struct point point =
+            point_measured(bench, max_u64(1, maximum * (count + 1) / (SWEEP_STEPS + 1)), seconds);
+        if (interrupt_seen()) break; /* it is not whole */
+        points[count++] = point;
     }
     if (bench->options.json)
-        points_json(points, SWEEP_STEPS);
+        points_json(&bench->report, points, count);
     else
-        points_table(points, SWEEP_STEPS);
-    if (bench->options.plot) points_plot(&bench->report, points, SWEEP_STEPS, bench->options.plot);
+        points_table(&bench->report, points, count);
+    if (bench->options.plot) points_plot(&bench->report, points, count, bench->options.plot);
 }
 
 /* ---- Restart ---- */
@@ -181,72 +266,69 @@ static void restart_measured(struct bench *bench, u64 newest)
 
 /* ---- All of it ---- */
 
-static void bench_open(struct bench *bench)
+/* Were all cards raised, and none before its second? */
+static bool deadlines_met(const struct report *report, const struct run *run)
 {
-    const struct options *options = &bench->options;
-    if (options->address == NULL) {
-        server_process_init(&bench->server, "ticketbench");
-        for (u32 i = 0; i < options->server_arguments_count; i++)
-            server_process_argument(&bench->server, options->server_arguments[i]);
-        bench->server.unix_socket = options->unix_socket;
-        server_process_start(&bench->server);
-    }
-    bench->address = options->address ? options->address : bench->server.address;
-    machine_read(&bench->report.machine, ours(bench) ? bench->server.data : ".");
-    bench->client = connected(bench->address);
-    struct report *report = &bench->report;
-    desk_figure(bench->client, TKD_OP_STATUS, "durability", report->durability, sizeof(report->durability));
-    desk_figure(bench->client, TKD_OP_STATUS, "version", report->version, sizeof(report->version));
-    struct desk_size size = {.queues = options->load.queues,
-                             .agents = options->load.agents,
-                             .capacity = options->load.capacity,
-                             .archive_after_ms = options->archive_after_ms,
-                             .due_categories = options->load.kind == WORKLOAD_SLA};
-    desk_make(&size, bench->client, bench->address);
+    u64 expected = run->workload->due_created;
+    if (report->probe_ns == NULL || interrupt_seen()) return true;
+    if (expected > 0 && report->cards == expected && report->cards_early == 0) return true;
+    fprintf(stderr, "\n*** ERROR: %llu cards instead of %llu, %llu of them before their second. ***\n",
+            (unsigned long long)report->cards, (unsigned long long)expected, (unsigned long long)report->cards_early);
+    return false;
 }
 
-static void bench_close(struct bench *bench)
+static bool measured(struct bench *bench)
 {
-    tkd_close(bench->client);
-    if (!ours(bench)) return;
-    int code = server_process_end(&bench->server, SIGTERM);
-    if (code != 0) die("ticketd ended with %d; its data is in %s", code, bench->server.data);
-    server_process_remove(&bench->server);
-}
-
-static void measured(struct bench *bench)
-{
-    static struct histogram probe_ns;
     const struct options *options = &bench->options;
-    u64 rate = options->rate_percent ? maximum_rate(bench) * options->rate_percent / 100 : options->rate;
-    struct run run = run_of(bench, rate, options->seconds);
+    u64 rate = options->rate;
+    if (options->rate_percent) rate = max_u64(1, maximum_rate(bench, MAXIMUM_S) * options->rate_percent / 100);
+    bench_open(bench);
+    struct run run = run_of(bench, &options->load, rate, options->seconds);
     run_measured(bench, &run);
-    if (options->load.kind == WORKLOAD_SLA) deadlines_measured(bench, &run, &probe_ns);
-    if (ours(bench) && options->restart) restart_measured(bench, run.workload->last_id);
+    if (run_commands(&run) == 0) die("nothing was answered");
+    if (options->load.kind == WORKLOAD_SLA && !interrupt_seen()) deadlines_measured(bench, &run);
+    if (ours(bench) && options->restart && !interrupt_seen()) restart_measured(bench, run.workload->last_id);
     if (options->json)
         report_json(&bench->report, &run);
     else
         report_table(&bench->report, &run);
     if (options->plot) report_plot(&bench->report, &run, options->plot);
+    bool met = deadlines_met(&bench->report, &run);
     run_destroy(&run);
+    bench_close(bench, interrupt_seen() ? SIGKILL : SIGTERM);
+    return met;
+}
+
+static void warn(const struct report *report)
+{
+    static const char *const volatile_kinds[] = {"tmpfs", "ramfs"};
+    const char *kind = report->machine.file_system;
+    if (strcmp(report->durability, "sync") != 0)
+        fprintf(stderr,
+                "\n*** WARNING: durability is '%s': an answer does not mean that a ticket is on the disk. ***\n"
+                "*** These figures are not those of a durable desk.                               ***\n",
+                report->durability);
+    for (u32 i = 0; i < ARRAY_COUNT(volatile_kinds); i++) {
+        if (strcmp(kind, volatile_kinds[i]) == 0)
+            fprintf(stderr,
+                    "\n*** WARNING: the data is on %s: memory, not a disk. Set TMPDIR to a directory on a disk. ***\n"
+                    "*** These figures are not those of a durable desk.                                      ***\n",
+                    kind);
+    }
 }
 
 int main(int argc, char **argv)
 {
     static struct bench bench;
     bench.options = options_read(argc, argv);
-    bench_open(&bench);
+    interrupt_catch();
+    bool met = true;
     if (bench.options.sweep)
         sweep(&bench);
     else
-        measured(&bench);
-    bench_close(&bench);
-    if (strcmp(bench.report.durability, "sync") != 0) {
-        fprintf(
-            stderr,
-            "\n*** WARNING: durability is '%s': an answer does not mean that a ticket is on the disk. ***\n"
-            "*** These figures are not those of a durable desk.                               ***\n",
-            bench.report.durability);
-    }
-    return 0;
+        met = measured(&bench);
+    if (fflush(stdout) != 0 || ferror(stdout)) die("standard output: %s", strerror(errno));
+    warn(&bench.report);
+    if (interrupt_seen()) return 128 + interrupt_seen();
+    return met ? 0 : 1;
 }

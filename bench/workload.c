@@ -28,7 +28,7 @@ struct listing {
 struct slot {
     enum request_class class;
     struct listing listing;
-    u32 count;
+    u32 count;          /* of its steps, or of its tickets that are due */
     struct step *steps; /* room for a batch */
 };
 
@@ -142,24 +142,30 @@ static void put_digits(char *at, u64 number, u32 digits)
     for (u32 i = digits; i-- > 0; number /= 10) at[i] = (char)('0' + number % 10);
 }
 
-/* sla: the category whose target ends in the second wanted. */
+/* sla: the category whose target ends in the second wanted; 0: none any more. */
 static u16 due_category(const struct workload *workload, u64 index)
 {
     const struct load *load = workload->load;
     if (load->kind != WORKLOAD_SLA || index >= load->due) return 0;
     u64 elapsed_s = (now_ns() - workload->begun_ns) / 1000000000;
-    if (elapsed_s + 1 >= load->due_s)
-        die("creating took longer than the %u s until they are due", load->due_s);
-    return (u16)(load->due_s - elapsed_s);
+    return elapsed_s < load->due_s ? (u16)(load->due_s - elapsed_s) : 0;
 }
 
-static bool add_create(struct workload *workload, struct flow *flow, struct sender *sender, u64 index)
+/* A key is known on its channel only, and a customer comes by one channel: both follow from the ticket's number. */
+static u64 draw_customer(const struct workload *workload, struct flow *flow, u64 channel, u64 channels)
 {
+    u64 drawn = zipf_draw(&workload->customers, &flow->prng), customer = drawn - drawn % channels + channel;
+    return customer < workload->load->customers ? customer : customer - channels;
+}
+
+static bool add_create(struct workload *workload, struct flow *flow, struct sender *sender, u64 index, u16 category)
+{
+    u64 channels = min_u64(DESK_CHANNELS, workload->load->customers), channel = index % channels;
     const struct text *subject = &workload->texts.subjects[prng_next(&flow->prng) % TEXTS_COUNT];
     const struct text *body = &workload->texts.bodies[prng_next(&flow->prng) % TEXTS_COUNT];
-    struct tkd_ticket_create head = {.channel = (u16)(index % DESK_CHANNELS + 1),
+    struct tkd_ticket_create head = {.channel = (u16)(channel + 1),
                                      .queue = (u16)(zipf_draw(&workload->queues, &flow->prng) + 1),
-                                     .category = due_category(workload, index),
+                                     .category = category,
                                      .priority = workload->load->kind == WORKLOAD_QUERY && index % 1000 == 0
                                                      ? TKD_PRIORITY_URGENT
                                                      : 0,
@@ -175,8 +181,7 @@ static bool add_create(struct workload *workload, struct flow *flow, struct send
     *record = head;
     char *text = (char *)(record + 1);
     text[0] = '+';
-    u64 customer = zipf_draw(&workload->customers, &flow->prng);
-    put_digits(text + 1, customer - customer % DESK_CHANNELS + index % DESK_CHANNELS, 11); /* of one channel */
+    put_digits(text + 1, draw_customer(workload, flow, channel, channels), 11);
     text += head.address_bytes;
     put_digits(text, workload->load->run, 5);
     text[5] = '-';
@@ -222,19 +227,28 @@ static bool add_update(struct workload *workload, struct flow *flow, struct send
 
 /* ---- Frames ---- */
 
+static u32 frame_max(const struct workload *workload)
+{
+    return (u32)min_u64(workload->load->batch, workload->load->commands - workload->sent);
+}
+
 static u32 build_create(struct workload *workload, struct flow *flow, struct sender *sender)
 {
     sender_begin(sender, TKD_OP_TICKET_CREATE, 0);
+    struct slot *slot = &flow->slots[sender_slot(sender)];
+    slot->class = REQUEST_CREATE;
+    slot->count = 0; /* of those that are due: they come first */
     u32 count = 0;
-    for (; count < workload->load->batch; count++) {
+    for (; count < frame_max(workload); count++) {
         bool known =
             workload->load->kind == WORKLOAD_INTAKE && workload->keys > 0 && prng_chance(&flow->prng, 1, 7);
         u64 index = known ? prng_below(&flow->prng, workload->keys) : workload->keys;
-        if (!add_create(workload, flow, sender, index)) break;
+        u16 category = due_category(workload, index);
+        if (!add_create(workload, flow, sender, index, category)) break;
         workload->keys += !known;
+        slot->count += category != 0;
     }
     flow->open += count;
-    flow->slots[sender_slot(sender)].class = REQUEST_CREATE;
     return count;
 }
 
@@ -244,7 +258,7 @@ static u32 build_steps(struct workload *workload, struct flow *flow, struct send
     sender_begin(sender, TKD_OP_TICKET_UPDATE, 0);
     slot->class = REQUEST_UPDATE;
     slot->count = 0;
-    while (slot->count < workload->load->batch && flow->waiting_count > 0) {
+    while (slot->count < frame_max(workload) && flow->waiting_count > 0) {
         struct step step = wait_first(flow);
         if (!add_update(workload, flow, sender, step.ticket, life[step.place])) break;
         wait_pop(flow);
@@ -274,7 +288,7 @@ static u32 build_updates(struct workload *workload, struct flow *flow, struct se
     sender_begin(sender, TKD_OP_TICKET_UPDATE, 0);
     flow->slots[sender_slot(sender)].class = REQUEST_UPDATE;
     u32 count = 0;
-    while (count < workload->load->batch) {
+    while (count < frame_max(workload)) {
         u16 verb = verbs[prng_below(&flow->prng, verbs_count)];
         if (!add_update(workload, flow, sender, some_recent(flow), verb)) break;
         count++;
@@ -371,6 +385,13 @@ u32 workload_build(struct workload *workload, struct sender *sender)
 
 /* ---- Answers ---- */
 
+u64 workload_unfinished(const struct workload *workload)
+{
+    u64 unfinished = 0;
+    for (u32 i = 0; i < workload->load->connections; i++) unfinished += workload->flows[i].unfinished_count;
+    return unfinished;
+}
+
 static void created(struct workload *workload, struct flow *flow, const struct tkd_result *result)
 {
     workload->last_id = max_u64(workload->last_id, result->id);
@@ -401,7 +422,10 @@ static void results_read(struct workload *workload, struct flow *flow, u32 slot,
             tally->refused++;
             tally->refusal = results[i].status;
         }
-        if (answer->op == TKD_OP_TICKET_CREATE && good) created(workload, flow, &results[i]);
+        if (answer->op == TKD_OP_TICKET_CREATE && good) {
+            created(workload, flow, &results[i]);
+            workload->due_created += i < flow->slots[slot].count;
+        }
         if (answer->op == TKD_OP_TICKET_UPDATE && works(workload->load))
             stepped(workload, flow, flow->slots[slot].steps[i]);
     }
@@ -427,6 +451,7 @@ void workload_answered(void *owner, struct sender *sender, u32 slot, const struc
     u32 records = sender->session == 0 ? 1 : answer->count;
     u64 begun_ns = sender->begun_ns[slot];
     workload->answered += records;
+    workload->frames++;
     if (asked->class == REQUEST_LIST) {
         if (!list_ended(flow, &asked->listing, answer, begun_ns)) return;
         begun_ns = asked->listing.begun_ns;
@@ -436,5 +461,7 @@ void workload_answered(void *owner, struct sender *sender, u32 slot, const struc
     tally->records += records;
     histogram_add(&tally->latency_ns, took_ns);
     histogram_add(workload->interval_ns, took_ns);
+    if (workload->times_count < workload->load->times_max)
+        workload->load->times[workload->times_count++] = (struct request_time){begun_ns, took_ns};
     if (sender->session != 0) results_read(workload, flow, slot, answer);
 }
