@@ -2,6 +2,8 @@
 """The benchmark and the demonstration run to their ends, small."""
 import json
 import os
+import pty
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,11 @@ from server import BIN, ROOT, check, finish  # noqa: E402
 def run(*arguments, **environment):
     return subprocess.run(arguments, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=ROOT,
                           env=dict(os.environ, **environment), check=False)
+
+
+def nothing_left(name):
+    left = os.listdir(os.environ["TMPDIR"])
+    check(f"{name}: nothing is left", not left, left)
 
 
 def bench():
@@ -35,14 +42,98 @@ def bench():
     check("quantiles ascend", order == sorted(order), order)
     check("samples add up", sum(sample["commands"] for sample in figures["samples"]) == 5000, figures["samples"])
     root = xml.etree.ElementTree.parse(plot).getroot()
-    check("the plot is SVG with its curves", root.tag.endswith("svg") and len(root.findall(".//{*}polyline")) == 5)
+    curves = root.findall(".//{*}polyline") + root.findall(".//{*}circle")
+    check("the plot is SVG with its curves", root.tag.endswith("svg") and len(curves) == 5, curves)
     os.remove(plot)
-    check("nothing is left", not os.listdir(os.environ["TMPDIR"]), os.listdir(os.environ["TMPDIR"]))
+    nothing_left("a run")
 
     done = run(program, *small, "--durability", "off", "--rate", "1000000", "--no-restart")
     check("without durability it warns", done.returncode == 0 and "WARNING" in done.stderr, done.stderr)
-    done = run(program, "--commands", "many")
-    check("a wrong option is told", done.returncode == 2 and "--commands" in done.stderr, done.stderr)
+
+
+def options():
+    program = os.path.join(BIN, "ticketbench")
+    for wrong in ("--commands many", "--server x --rate 50%", "--server x --sweep", "--server x --durability off",
+                  "--server x --unix", "--sweep --commands 5", "--sweep --rate 5", "--workload query --connections 1"):
+        done = run(program, *wrong.split())
+        check(f"{wrong}: is refused", done.returncode == 2 and "--" + wrong.split("--")[-1].split()[0] in done.stderr,
+              done.returncode, done.stderr)
+    nothing_left("wrong options")
+
+
+def frames():
+    """What is sent is what was asked for, and what was not is told."""
+    program = os.path.join(BIN, "ticketbench")
+    done = run(program, "--commands", "20001", "--batch", "8000", "--no-restart", "-o", "json")
+    figures = json.loads(done.stdout)
+    check("exactly as many commands as asked for", figures["commands"] == 20001, figures)
+    check("a frame holds fewer than 8000", figures["frames"] >= 4 and figures["commands_per_frame"] < 8000, figures)
+
+    plot = os.path.join(os.environ["TMPDIR"], "plot.svg")
+    done = run(program, "--commands", "2", "--batch", "1", "--rate", "1", "--no-restart", "-o", "json", "--plot", plot)
+    figures = json.loads(done.stdout)
+    check("an open loop lasts as long as its rate says", figures["commands"] == 2 and figures["seconds"] >= 2, figures)
+    check("where nothing was answered there is no latency",
+          {sample["p50_ms"] is None for sample in figures["samples"]} == {True, False} and
+          all((sample["p50_ms"] is None) == (sample["commands"] == 0) for sample in figures["samples"]), figures)
+    check("nor a curve", len(xml.etree.ElementTree.parse(plot).getroot().findall(".//{*}circle")) >= 3)
+    os.remove(plot)
+
+    intake = ("--workload", "intake", "--commands", "3000", "--connections", "1", "--depth", "1", "--batch", "100")
+    told = [[line for line in run(program, *intake, "--no-restart", "--seed", seed).stdout.splitlines()
+             if "known" in line] for seed in ("7", "7", "8")]
+    check("the same seed sends the same", told[0] and told[0] == told[1] != told[2], told)
+
+
+def rates():
+    program = os.path.join(BIN, "ticketbench")
+    done = run(program, "--rate", "10%", "--commands", "1000", "--batch", "10", "--no-restart", "-o", "json")
+    figures = json.loads(done.stdout)
+    check("a share of the maximum", figures["rate"] == figures["maximum_rate"] // 10 > 0, figures)
+    check("on a server that does not know its tickets", figures["bytes_per_ticket"] > 0, figures)
+    plot = os.path.join(os.environ["TMPDIR"], "plot.svg")
+    done = run(program, "--sweep", "--seconds", "1", "--batch", "100", "--unix", "-o", "json", "--plot", plot)
+    figures = json.loads(done.stdout)
+    points = figures["points"]
+    check("a sweep has nine points of ascending rates", len(points) == 9 and points == sorted(
+        points, key=lambda point: point["rate"]) and all(point["frames"] > 0 for point in points), points)
+    check("and tells what it was measured on", figures["durability"] == "sync" and figures["transport"] == "unix" and
+          figures["maximum_rate"] > 0 and figures["commit"] and figures["file_system"], figures)
+    right = max(float(point.split(",")[0]) for curve in xml.etree.ElementTree.parse(plot).getroot().findall(
+        ".//{*}polyline") for point in curve.get("points").split())
+    check("its curves stay in their frame", right <= 900 - 130 + 0.1, right)
+    os.remove(plot)
+    nothing_left("rates")
+
+
+def ends():
+    """However it ends, no server and no directory stay behind."""
+    program = os.path.join(BIN, "ticketbench")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        terminal, its_end = pty.openpty()
+        bench_run = subprocess.Popen([program, "--seconds", "1000", "--batch", "100", "-o", "json"],
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=its_end)
+        os.close(its_end)
+        said = b""
+        while b" commands" not in said:
+            said += os.read(terminal, 1024)
+        bench_run.send_signal(number)
+        out = bench_run.communicate()[0]
+        os.close(terminal)
+        check(f"{number.name}: the code that shells expect", bench_run.returncode == 128 + number,
+              bench_run.returncode)
+        figures = json.loads(out)
+        check(f"{number.name}: what was measured is told", figures["interrupted"] and figures["commands"] > 0, figures)
+        nothing_left(number.name)
+    done = run(program, "--durability", "never")
+    check("a server that does not start is an error that is told",
+          done.returncode == 1 and "--durability" in done.stderr, done.returncode, done.stderr)
+    nothing_left("a server that does not start")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([program, "--commands", "1000", "--no-restart"], stdin=subprocess.DEVNULL, stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    check("so is a report that cannot be written", done.returncode == 1 and "output" in done.stderr, done.stderr)
+    nothing_left("a report that cannot be written")
 
 
 def workloads():
@@ -62,6 +153,8 @@ def workloads():
     if check("sla runs", done.returncode == 0, done.stderr):
         figures = json.loads(done.stdout)
         check("every card of the second is counted", figures["cards"] == figures["cards_expected"] == 1000, figures)
+        check("none before it, and others in the burst", figures["cards_early"] == 0 and
+              figures["burst_latency_ms"]["max"] <= figures["meanwhile_latency_ms"]["max"], figures)
 
 
 def floor():
@@ -71,8 +164,10 @@ def floor():
         done = run(os.path.join(BIN, "ticketbench"), "--server", address, "--commands", "5000", "-o", "json")
         server.terminate()
         server.communicate()
-    check("the floor answers the same frames", done.returncode == 0 and json.loads(done.stdout)["commands"] == 5000,
-          done.stderr)
+    if not check("the floor answers the same frames", done.returncode == 0, done.stderr):
+        return
+    figures = json.loads(done.stdout)
+    check("where its data lies is not known", figures["commands"] == 5000 and figures["device"] == "unknown", figures)
 
 
 def demo():
@@ -92,6 +187,10 @@ def demo():
 
 
 bench()
+options()
+frames()
+rates()
+ends()
 workloads()
 floor()
 demo()
