@@ -74,7 +74,7 @@ static void latencies_table(const struct report *report, const struct run *run)
     }
     if (report->probe_ns == NULL) return;
     quantiles_line("meanwhile", report->probe_ns);
-    quantiles_line("in burst", report->burst_ns);
+    if (report->burst_ns->count > 0) quantiles_line("in burst", report->burst_ns);
 }
 
 static void machine_table(const struct report *report)
@@ -295,7 +295,7 @@ static void costs_json(const struct report *report, const struct run *run)
 static void deadlines_json(const struct report *report, const struct run *run)
 {
     quantiles_json("meanwhile", report->probe_ns);
-    quantiles_json("burst", report->burst_ns);
+    if (report->burst_ns->count > 0) quantiles_json("burst", report->burst_ns);
     number_json("cards_asked", run->load->due);
     number_json("cards_expected", run->workload->due_created);
     number_json("cards", report->cards);

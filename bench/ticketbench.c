@@ -272,6 +272,7 @@ static bool deadlines_met(const struct report *report, const struct run *run)
     u64 expected = run->workload->due_created;
     if (report->probe_ns == NULL || interrupt_seen()) return true;
     if (expected > 0 && report->cards == expected && report->cards_early == 0) return true;
+    fflush(stdout);
     fprintf(stderr, "\n*** ERROR: %llu cards instead of %llu, %llu of them before their second. ***\n",
             (unsigned long long)report->cards, (unsigned long long)expected, (unsigned long long)report->cards_early);
     return false;
