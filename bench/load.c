@@ -139,12 +139,6 @@ static void course_run(struct course *course)
     sample(course, now);
 }
 
-static u64 unsent(const struct run *run)
-{
-    u64 wanted = run->seconds ? min_u64(run->load->commands, run->rate * run->seconds) : run->load->commands;
-    return run->rate && !interrupt_seen() ? sat_sub(wanted, run->workload->sent) : 0;
-}
-
 static u64 thread_cpu_ns(void)
 {
     struct timespec used;
@@ -174,7 +168,7 @@ void run_load(struct run *run, const char *address)
     course_run(&course);
     run->generator_ns = thread_cpu_ns() - cpu_ns;
     run->stolen_ms = sat_sub(machine_stolen_ms(), stolen_ms);
-    run->unsent = unsent(run);
+    if (run->rate != 0 && !interrupt_seen()) run->unsent = run->load->commands - run->workload->sent;
     prctl(PR_SET_TIMERSLACK, 0); /* as it was: a server that is started inherits it */
     if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K");
     senders_close(&course.senders);

@@ -18,7 +18,7 @@ struct sample {
 
 struct run {
     const struct load *load;
-    u64 rate;                   /* records a second; 0: closed loop */
+    u64 rate;                   /* records a second; 0: closed loop. What it sends in `seconds` is all of the load */
     u64 seconds;                /* at most; 0: until all commands are done */
     u64 (*memory)(void *owner); /* NULL: not known */
     void *memory_owner;

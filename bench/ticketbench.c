@@ -102,7 +102,7 @@ static double done_a_second(const struct run *run)
 static struct point point_measured(struct bench *bench, u64 rate, u64 seconds)
 {
     struct load load = bench->options.load;
-    load.commands = U64_NONE;
+    load.commands = rate ? rate * seconds : U64_NONE;
     bench_open(bench);
     struct run run = run_of(bench, &load, rate, seconds);
     run_load(&run, bench->address);
@@ -182,7 +182,7 @@ static void probe_run(struct bench *bench, struct request_time *times, u32 *time
 {
     struct load load = bench->options.load;
     load.kind = WORKLOAD_CREATE;
-    load.commands = U64_NONE;
+    load.commands = PROBE_RATE * PROBE_S;
     load.batch = load.connections = 1;
     load.depth = SENDER_DEPTH_MAX;
     load.run++;
@@ -280,9 +280,10 @@ static bool deadlines_met(const struct report *report, const struct run *run)
 
 static bool measured(struct bench *bench)
 {
-    const struct options *options = &bench->options;
+    struct options *options = &bench->options;
     u64 rate = options->rate;
     if (options->rate_percent) rate = max_u64(1, maximum_rate(bench, MAXIMUM_S) * options->rate_percent / 100);
+    if (rate && options->seconds) options->load.commands = min_u64(options->load.commands, rate * options->seconds);
     bench_open(bench);
     struct run run = run_of(bench, &options->load, rate, options->seconds);
     run_measured(bench, &run);

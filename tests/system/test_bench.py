@@ -97,6 +97,9 @@ def rates():
     points = figures["points"]
     check("a sweep has nine points of ascending rates", len(points) == 9 and points == sorted(
         points, key=lambda point: point["rate"]) and all(point["frames"] > 0 for point in points), points)
+    check("and each sends as many as its rate, or tells what it did not", all(
+        point["done"] <= point["rate"] + 0.5 and (point["unsent"] > 0 or point["frames"] == -(-point["rate"] // 100))
+        for point in points), points)
     check("and tells what it was measured on", figures["durability"] == "sync" and figures["transport"] == "unix" and
           figures["maximum_rate"] > 0 and figures["commit"] and figures["file_system"], figures)
     right = max(float(point.split(",")[0]) for curve in xml.etree.ElementTree.parse(plot).getroot().findall(
