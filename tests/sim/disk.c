@@ -529,7 +529,7 @@ static i32 inode_sync(struct inode *inode, u32 number)
 void disk_sync_begin(i32 fd)
 {
     struct inode *inode = inode_of(fd);
-    if (!inode->directory) memcpy(inode->covered, inode->dirty, inode->bytes_max / SECTOR);
+    if (inode->bytes_max > 0) memcpy(inode->covered, inode->dirty, inode->bytes_max / SECTOR);
 }
 
 i32 disk_sync_end(i32 fd) { return inode_sync(inode_of(fd), disk->fds[fd - FD_FIRST] - 1); }
