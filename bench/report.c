@@ -159,9 +159,11 @@ static void costs_table(const struct report *report, const struct run *run)
     if (report->memory_after_bytes > 0 && creates(run) > 0)
         printf("memory       %.0f bytes a ticket made (the process grew by %.1f MB)\n",
                (double)grown_bytes(report) / (double)creates(run), (double)grown_bytes(report) / 1e6);
-    printf("disk         log %.1f MB, store %.1f MB, %llu checkpoints; longest pause of the loop %.2f ms\n",
-           (double)report->log_bytes / 1e6, (double)report->store_bytes / 1e6,
-           (unsigned long long)report->checkpoints, (double)report->loop_pause_us / 1e3);
+    printf("log          %.0f bytes a command; its files %.1f MB\n", each(run, report->log_written_bytes),
+           (double)report->log_bytes / 1e6);
+    printf("checkpoints  %llu, %.1f MB of rows; the store %.1f MB\n", (unsigned long long)report->checkpoints,
+           (double)report->checkpoint_rows_bytes / 1e6, (double)report->store_bytes / 1e6);
+    printf("loop         longest pause %.2f ms\n", (double)report->loop_pause_us / 1e3);
 }
 
 static void deadlines_table(const struct report *report, const struct run *run)
@@ -286,6 +288,8 @@ static void costs_json(const struct report *report, const struct run *run)
                share(run, report->cpu_ns), each(run, report->cpu_ns), each(run, report->written_bytes));
     if (report->memory_after_bytes > 0 && creates(run) > 0)
         printf(",\"bytes_per_ticket\":%.1f", (double)grown_bytes(report) / (double)creates(run));
+    number_json("log_written_bytes", report->log_written_bytes);
+    number_json("checkpoint_rows_bytes", report->checkpoint_rows_bytes);
     number_json("log_bytes", report->log_bytes);
     number_json("store_bytes", report->store_bytes);
     number_json("checkpoints", report->checkpoints);

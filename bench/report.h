@@ -17,10 +17,12 @@ struct report {
     u64 memory_before_bytes; /* of the server's process */
     u64 memory_after_bytes;
     u64 cpu_ns;        /* of the server's process, during the run */
-    u64 written_bytes; /* by it to disks: log and checkpoints */
-    u64 log_bytes;     /* on the disk after the run */
+    u64 written_bytes; /* by it to disks: log, events, checkpoints, and segments of the log ahead of their use */
+    u64 log_written_bytes;     /* in batches, during the run */
+    u64 checkpoint_rows_bytes; /* of checkpoints, during the run */
+    u64 checkpoints;           /* that were finished meanwhile */
+    u64 log_bytes;             /* of its files after the run */
     u64 store_bytes;
-    u64 checkpoints;
     u64 loop_pause_us; /* the longest since the server's start */
     u64 back_in_service_ns;
     u64 log_replay_bytes;

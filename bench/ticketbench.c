@@ -134,6 +134,8 @@ static void run_measured(struct bench *bench, struct run *run)
 {
     struct report *report = &bench->report;
     u64 cpu_ns = 0, written_bytes = 0;
+    u64 log_written_bytes = status(bench, "log.written_bytes"), checkpoints = status(bench, "checkpoint.count");
+    u64 checkpoint_rows_bytes = status(bench, "checkpoint.rows_bytes");
     if (ours(bench)) {
         report->memory_before_bytes = server_process_memory(&bench->server);
         cpu_ns = server_process_cpu_ns(&bench->server);
@@ -145,10 +147,12 @@ static void run_measured(struct bench *bench, struct run *run)
         report->cpu_ns = server_process_cpu_ns(&bench->server) - cpu_ns;
         report->written_bytes = server_process_written(&bench->server) - written_bytes;
     }
+    report->log_written_bytes = status(bench, "log.written_bytes") - log_written_bytes;
+    report->checkpoint_rows_bytes = status(bench, "checkpoint.rows_bytes") - checkpoint_rows_bytes;
+    report->checkpoints = status(bench, "checkpoint.count") - checkpoints;
     report->log_bytes = status(bench, "log.bytes");
     report->log_replay_bytes = status(bench, "log.replay_bytes");
     report->store_bytes = status(bench, "store.bytes");
-    report->checkpoints = status(bench, "checkpoint.count");
     report->loop_pause_us = status(bench, "loop_pause_max_us");
 }
 
