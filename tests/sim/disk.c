@@ -514,7 +514,7 @@ static i32 inode_sync(struct inode *inode, u32 number)
         injected_note(inode->directory ? CALL_SYNC_DIRECTORY : CALL_SYNC, path_of(number), error);
         if (!inode->directory)
             sectors_gamble(inode, false); /* the rest is lost, though a cache still shows it */
-        if (inode->direct) memcpy(inode->cache, inode->durable, inode->bytes_max);
+        if (inode->direct && inode->bytes_max > 0) memcpy(inode->cache, inode->durable, inode->bytes_max);
         return error;
     }
     if (inode->directory) {
