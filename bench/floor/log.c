@@ -16,14 +16,13 @@ static void done(struct io_op *op, i32 result)
     log->written(log->owner);
 }
 
-static i32 file_made(const char *directory, u64 bytes)
+static i32 file_made(const char *directory, u64 bytes, bool *direct)
 {
     char path[FILE_PATH_BYTES];
-    bool direct;
     if (file_join(path, directory, "floor.log") < 0) die("%s: the path is too long", directory);
-    i32 fd = file_open(path, true, true, &direct);
+    i32 fd = file_open(path, true, true, direct);
     if (fd < 0) die("%s: %s", path, strerror(-fd));
-    if (!direct) fprintf(stderr, "%s: no O_DIRECT here, so writes go through the page cache\n", path);
+    if (!*direct) fprintf(stderr, "%s: no O_DIRECT here: writes go through the page cache, then fdatasync\n", path);
     unlink(path);
     void *zeros = file_buffer(LOG_BATCH_BYTES);
     if (zeros == NULL) die("no memory");
@@ -40,7 +39,7 @@ void log_open(struct log *log, struct io *io, const char *directory)
 {
     log->io = io;
     log->write = (struct io_op){.done = done, .owner = log};
-    log->fd = file_made(directory, LOG_FILE_BYTES);
+    log->fd = file_made(directory, LOG_FILE_BYTES, &log->direct);
     log->open = file_buffer(LOG_BATCH_BYTES);
     log->in_flight = file_buffer(LOG_BATCH_BYTES);
     if (log->open == NULL || log->in_flight == NULL) die("no memory");

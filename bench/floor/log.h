@@ -12,6 +12,7 @@ struct log {
     struct io *io;
     struct io_op write;
     i32 fd;
+    bool direct;   /* O_DIRECT */
     u8 *open;      /* being filled */
     u8 *in_flight; /* being written */
     u32 open_bytes;
@@ -19,6 +20,9 @@ struct log {
     void (*written)(void *owner);
     void *owner;
 };
+
+/* How a batch is made durable, as a ticketd says it where it has O_DIRECT. */
+static inline const char *log_how(const struct log *log) { return log->direct ? "sync" : "fdatasync"; }
 
 void log_open(struct log *log, struct io *io, const char *directory);
 static inline bool log_room(const struct log *log, u32 bytes)

@@ -89,13 +89,16 @@ static u32 attached(u8 *body, const struct tkd_frame *frame)
     return session->size;
 }
 
-static u32 status(u8 *body)
+static u32 status(const struct floor *floor, u8 *body)
 {
-    static const char texts[] = "durabilitysync";
-    struct tkd_metric *metric = row(body, sizeof *metric, sizeof texts - 1);
-    metric->name_bytes = 10;
-    metric->text_bytes = 4;
-    memcpy(metric + 1, texts, sizeof texts - 1);
+    static const char name[] = "durability";
+    const char *text = log_how(&floor->log);
+    u16 name_bytes = sizeof name - 1, text_bytes = (u16)strlen(text);
+    struct tkd_metric *metric = row(body, sizeof *metric, name_bytes + text_bytes);
+    metric->name_bytes = name_bytes;
+    metric->text_bytes = text_bytes;
+    memcpy(metric + 1, name, name_bytes);
+    memcpy((char *)(metric + 1) + name_bytes, text, text_bytes);
     return metric->size;
 }
 
@@ -117,7 +120,7 @@ static void answer(struct conn *conn, const struct tkd_frame *frame)
     else if (frame->op == TKD_OP_ATTACH)
         bytes = attached(body, frame);
     else if (frame->op == TKD_OP_STATUS)
-        bytes = status(body);
+        bytes = status(conn->floor, body);
     else if (tkd_op_info(frame->op)->class == TKD_CLASS_command)
         bytes = results(conn->floor, body, count = frame->count);
     else
