@@ -16,11 +16,12 @@
 #include "core/frame.h"
 #include "port/net.h"
 
-#define CONNECTIONS_MAX 1024u
-#define IN_BYTES        (2 * TKD_FRAME_BYTES_MAX)
-#define OUT_BYTES       (16u << 20)
-#define WINDOW          64u
-#define RAW_WRITES      2000u
+#define CONNECTIONS_MAX  1024u
+#define IN_BYTES         (2 * TKD_FRAME_BYTES_MAX)
+#define ANSWER_BYTES_MAX (TKD_FRAME_BYTES + TKD_RECORDS_MAX * (u32)sizeof(struct tkd_result))
+#define WINDOW           64u
+#define OUT_BYTES        (2 * WINDOW * ANSWER_BYTES_MAX) /* no more is moved than was sent */
+#define RAW_WRITES       2000u
 
 struct options {
     const char *directory;
@@ -32,7 +33,7 @@ struct conn {
     struct floor *floor;
     struct io_op receive;
     struct io_op send;
-    i32 fd;
+    i32 fd; /* -1: free */
     bool ended;
     u8 *in;
     u32 in_bytes;
@@ -49,7 +50,7 @@ struct floor {
     struct net_listener listener;
     struct io_op accept;
     struct conn conns[CONNECTIONS_MAX];
-    u32 conns_count;
+    u32 conns_count; /* at most so many at a time until now */
     u64 ids;
 };
 
@@ -145,12 +146,22 @@ static void conn_close(struct conn *conn)
     conn->ended = true;
     if (conn->receive.busy || conn->send.busy || conn->fd < 0) return;
     close(conn->fd);
+    free(conn->in);
+    free(conn->out);
     conn->fd = -1;
 }
 
-static bool out_has_room(const struct conn *conn)
+static bool out_has_room(const struct conn *conn) { return conn->out_end + ANSWER_BYTES_MAX <= OUT_BYTES; }
+
+/* What has left makes room; nothing may be on its way out of there. */
+static void out_compact(struct conn *conn)
 {
-    return conn->out_end + TKD_FRAME_BYTES + TKD_RECORDS_MAX * sizeof(struct tkd_result) <= OUT_BYTES;
+    u32 left = conn->out_sent;
+    conn->out_end -= left;
+    conn->out_covered -= left;
+    conn->out_released -= left;
+    conn->out_sent = 0;
+    memmove(conn->out, conn->out + left, conn->out_end);
 }
 
 /* Its checksum, and nothing of what is in it. */
@@ -163,7 +174,8 @@ static enum tkd_status checked(const struct tkd_frame *frame)
     return frame->count <= op->records_max ? TKD_OK : TKD_BAD_COUNT;
 }
 
-/* Takes every whole frame, as far as the batch and the answers have room; then reads on. */
+/* Takes every whole frame, as far as the batch and the answers have room; then reads on. Without room it is called
+ * again when a batch or answers have left. */
 static void conn_take(struct conn *conn)
 {
     struct floor *floor = conn->floor;
@@ -213,17 +225,24 @@ static void sent(struct io_op *op, i32 result)
         return;
     }
     conn->out_sent += (u32)result;
-    if (conn->out_sent == conn->out_end)
-        conn->out_sent = conn->out_end = conn->out_covered = conn->out_released = 0;
+    if (conn->out_sent == conn->out_end || !out_has_room(conn)) out_compact(conn);
     conn_send(conn);
+    if (!conn->receive.busy) conn_take(conn);
+}
+
+static struct conn *conn_free(struct floor *floor)
+{
+    for (u32 i = 0; i < floor->conns_count; i++)
+        if (floor->conns[i].fd < 0) return &floor->conns[i];
+    if (floor->conns_count == CONNECTIONS_MAX) die("more than %u connections", CONNECTIONS_MAX);
+    return &floor->conns[floor->conns_count++];
 }
 
 static void accepted(struct io_op *op, i32 result)
 {
     struct floor *floor = op->owner;
     if (result < 0) die("accepting: %s", strerror(-result));
-    if (floor->conns_count == CONNECTIONS_MAX) die("more than %u connections", CONNECTIONS_MAX);
-    struct conn *conn = &floor->conns[floor->conns_count++];
+    struct conn *conn = conn_free(floor);
     *conn = (struct conn){.floor = floor,
                           .fd = result,
                           .receive = {.done = received, .owner = conn},

@@ -162,12 +162,20 @@ def workloads():
 
 
 def floor():
+    """Every load on the same floor; one that waits for ever is cut off."""
     with tempfile.TemporaryDirectory() as directory:
         server = subprocess.Popen([os.path.join(BIN, "ticketfloor"), directory], stdout=subprocess.PIPE, text=True)
         address = server.stdout.readline().split()[-1]
         done = run(os.path.join(BIN, "ticketbench"), "--server", address, "--commands", "5000", "-o", "json")
         cards = run(os.path.join(BIN, "ticketbench"), "--server", address, "--commands", "5000", "--workload", "sla",
                     "--due-after", "3")
+        for name, *options in (
+                ("as deep as a session goes, more than it keeps answers for", "--commands", "2000000", "--connections",
+                 "1", "--depth", "64", "--batch", "8000"),
+                ("600 connections", "--commands", "6000", "--connections", "600", "--batch", "1"),
+                ("600 others after them", "--commands", "6000", "--connections", "600", "--batch", "1")):
+            load = run("timeout", "60", os.path.join(BIN, "ticketbench"), "--server", address, *options)
+            check(name, load.returncode == 0, load.stderr)
         server.terminate()
         server.communicate()
     if not check("the floor answers the same frames", done.returncode == 0, done.stderr):
