@@ -92,7 +92,7 @@ def redis(directory, loads):
         server = Server(["redis-server", "--port", 0, "--unixsocket", path, "--dir", data, "--appendonly", "yes",
                          "--appendfsync", "always", "--save", "", "--auto-aof-rewrite-percentage", 0],
                         lambda _: os.path.exists(path))
-        results[name] = json.loads(run(f"{BIN}/peer-redis", path, max(tickets // 10, 1000), connections, batch * depth,
+        results[name] = json.loads(run(f"{BIN}/peer-redis", path, max(tickets // 10, 1000), connections, batch, depth,
                                        f"{HERE}/create.lua"))
         server.end()
     return results
@@ -117,10 +117,8 @@ def postgres(directory, loads):
     for name, (tickets, batch, connections, depth) in loads.items():
         run(*psql, "-d", "postgres", "-c", "DROP DATABASE IF EXISTS desk", "-c", "CREATE DATABASE desk")
         run(*psql, "-d", "desk", "-f", f"{HERE}/schema.sql")
-        single = batch == 1
         count = max(tickets // 10, 1000)
-        results[name] = json.loads(run(f"{BIN}/peer-postgres", directory, count,
-                                       min(connections * depth, 64) if single else connections, batch))
+        results[name] = json.loads(run(f"{BIN}/peer-postgres", directory, count, connections, batch, depth))
     server.end(signal.SIGINT)
     return results
 

@@ -14,19 +14,15 @@ _Noreturn void peer_die(const char *what, const char *why)
     exit(1);
 }
 
-struct peer_options peer_options(int argc, char **argv, const char *what)
+struct peer_options peer_options(char **argv)
 {
-    struct peer_options options;
-    if (argc != 5) {
-        fprintf(stderr, "usage: %s ADDRESS TICKETS CONNECTIONS BATCH\n", what);
-        exit(2);
-    }
-    options.address = argv[1];
-    options.tickets = strtoull(argv[2], NULL, 10);
-    options.connections = (u32)strtoul(argv[3], NULL, 10);
-    options.batch = (u32)strtoul(argv[4], NULL, 10);
-    if (options.tickets == 0 || options.connections == 0 || options.batch == 0)
-        peer_die(what, "numbers must be above 0");
+    struct peer_options options = {.address = argv[1],
+                                   .tickets = strtoull(argv[2], NULL, 10),
+                                   .connections = (u32)strtoul(argv[3], NULL, 10),
+                                   .batch = (u32)strtoul(argv[4], NULL, 10),
+                                   .depth = (u32)strtoul(argv[5], NULL, 10)};
+    if (options.tickets == 0 || options.connections == 0 || options.batch == 0 || options.depth == 0)
+        peer_die(argv[0], "numbers must be above 0");
     return options;
 }
 
@@ -51,10 +47,10 @@ u64 peer_now_ns(void)
 
 void peer_tell(const struct peer_options *options, u64 took_ns, const struct histogram *batch_ns)
 {
-    printf("{\"tickets\":%llu,\"connections\":%u,\"batch\":%u,\"commands_per_second\":%.0f,\"p50_ms\":%.3f,"
-           "\"p99_ms\":%.3f}\n",
+    printf("{\"tickets\":%llu,\"connections\":%u,\"batch\":%u,\"depth\":%u,\"commands_per_second\":%.0f,"
+           "\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
            (unsigned long long)options->tickets, options->connections, options->batch,
-           (double)options->tickets * 1e9 / (double)took_ns,
+           options->depth, (double)options->tickets * 1e9 / (double)took_ns,
            (double)histogram_quantile(batch_ns, 500000) / 1e6,
            (double)histogram_quantile(batch_ns, 990000) / 1e6);
 }

@@ -9,9 +9,11 @@ struct peer_options {
     const char *address; /* a socket's path, or its directory */
     u64 tickets;
     u32 connections;
-    u32 batch; /* in flight on a connection at a time */
+    u32 batch; /* tickets a statement, where there are such */
+    u32 depth; /* batches in flight on each connection */
 };
-struct peer_options peer_options(int argc, char **argv, const char *what);
+/* From the arguments ADDRESS TICKETS CONNECTIONS BATCH DEPTH, which are there. */
+struct peer_options peer_options(char **argv);
 
 struct peer_ticket {
     char channel[12];

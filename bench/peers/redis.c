@@ -9,17 +9,18 @@
 #include "bench/peers/peer.h"
 
 #define CONNECTIONS_MAX 256u
-#define BATCH_MAX 16384u
+#define IN_FLIGHT_MAX   16384u /* on a connection */
 
 struct connection {
     redisContext *redis;
     u64 sent;
     u64 answered;
-    u64 sent_ns[BATCH_MAX]; /* by number sent, modulo */
+    u64 sent_ns[IN_FLIGHT_MAX]; /* by number sent, modulo */
 };
 
 struct bench {
     struct peer_options options;
+    u32 in_flight; /* on each connection */
     struct connection connections[CONNECTIONS_MAX];
     char script[64]; /* its name at the server */
     u64 sent;
@@ -52,13 +53,13 @@ static void batch_send(struct bench *bench, struct connection *connection)
     clock_gettime(CLOCK_REALTIME, &now);
     snprintf(now_ms, sizeof(now_ms), "%lld", (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
     u64 now_ns = peer_now_ns();
-    while (unanswered(connection) < bench->options.batch && bench->sent < bench->options.tickets) {
+    while (unanswered(connection) < bench->in_flight && bench->sent < bench->options.tickets) {
         peer_ticket(&bench->options, bench->sent++, &ticket);
         const char *arguments[] = {"EVALSHA",    bench->script,  "0",        ticket.channel,
                                    ticket.queue, ticket.address, ticket.key, ticket.subject,
                                    ticket.body,  now_ms};
         redisAppendCommandArgv(connection->redis, (int)ARRAY_COUNT(arguments), arguments, NULL);
-        connection->sent_ns[connection->sent++ % BATCH_MAX] = now_ns;
+        connection->sent_ns[connection->sent++ % IN_FLIGHT_MAX] = now_ns;
     }
     while (!done) {
         if (redisBufferWrite(connection->redis, &done) != REDIS_OK)
@@ -78,7 +79,7 @@ static void answers_read(struct bench *bench, struct connection *connection)
         if (((redisReply *)reply)->type != REDIS_REPLY_INTEGER)
             peer_die("create", ((redisReply *)reply)->str);
         freeReplyObject(reply);
-        histogram_add(&bench->answer_ns, now_ns - connection->sent_ns[connection->answered++ % BATCH_MAX]);
+        histogram_add(&bench->answer_ns, now_ns - connection->sent_ns[connection->answered++ % IN_FLIGHT_MAX]);
         bench->answered++;
     }
 }
@@ -86,11 +87,12 @@ static void answers_read(struct bench *bench, struct connection *connection)
 int main(int argc, char **argv)
 {
     static struct bench bench;
-    if (argc != 6) peer_die("usage", "redis ADDRESS TICKETS CONNECTIONS BATCH SCRIPT");
-    bench.options = peer_options(argc - 1, argv, "redis");
+    if (argc != 7) peer_die("usage", "peer-redis SOCKET TICKETS CONNECTIONS BATCH DEPTH SCRIPT");
+    bench.options = peer_options(argv);
+    bench.in_flight = bench.options.batch * bench.options.depth;
     struct pollfd polls[CONNECTIONS_MAX];
     u32 count = bench.options.connections;
-    if (count > CONNECTIONS_MAX || bench.options.batch > BATCH_MAX) peer_die("connections or batch", "too many");
+    if (count > CONNECTIONS_MAX || bench.in_flight > IN_FLIGHT_MAX) peer_die("connections or depth", "too many");
     histogram_reset(&bench.answer_ns);
     for (u32 i = 0; i < count; i++) {
         bench.connections[i].redis = redisConnectUnix(bench.options.address);
@@ -98,7 +100,7 @@ int main(int argc, char **argv)
             peer_die(bench.options.address, "cannot connect");
         polls[i] = (struct pollfd){.fd = bench.connections[i].redis->fd, .events = POLLIN};
     }
-    script_load(&bench, argv[5]);
+    script_load(&bench, argv[6]);
     u64 begun_ns = peer_now_ns();
     for (u32 i = 0; i < count; i++) batch_send(&bench, &bench.connections[i]);
     while (bench.answered < bench.options.tickets) {
@@ -106,7 +108,7 @@ int main(int argc, char **argv)
         for (u32 i = 0; i < count; i++) {
             if (polls[i].revents == 0) continue;
             answers_read(&bench, &bench.connections[i]);
-            if (unanswered(&bench.connections[i]) <= bench.options.batch / 2) batch_send(&bench, &bench.connections[i]);
+            if (unanswered(&bench.connections[i]) <= bench.in_flight / 2) batch_send(&bench, &bench.connections[i]);
         }
     }
     peer_tell(&bench.options, peer_now_ns() - begun_ns, &bench.answer_ns);
