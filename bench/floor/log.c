@@ -71,12 +71,13 @@ bool log_submit(struct log *log)
 
 static void nothing(void *owner) { (void)owner; }
 
-void log_raw(const char *directory, u64 *took_ns, u32 count)
+bool log_raw(const char *directory, u32 busy_poll_us, u64 *took_ns, u32 count)
 {
     struct log log = {.written = nothing};
     struct io *io;
     char error[256];
     if (io_create(&io, error, sizeof error) < 0) die("%s", error);
+    io_busy_poll(io, busy_poll_us);
     log_open(&log, io, directory);
     for (u32 i = 0; i < count; i++) {
         u64 begun_ns = now_ns();
@@ -89,4 +90,5 @@ void log_raw(const char *directory, u64 *took_ns, u32 count)
     file_close(log.fd);
     file_buffer_free(log.open, LOG_BATCH_BYTES);
     file_buffer_free(log.in_flight, LOG_BATCH_BYTES);
+    return log.direct;
 }

@@ -33,7 +33,7 @@ void log_append(struct log *log, const void *data, u32 bytes);
 /* Writes what was appended, unless a write is in flight; true: it did. */
 bool log_submit(struct log *log);
 
-/* `count` durable writes of 4 KiB, one after the other: the time of each. */
-void log_raw(const char *directory, u64 *took_ns, u32 count);
+/* `count` durable writes of 4 KiB, one after the other: the time of each. true: with O_DIRECT. */
+bool log_raw(const char *directory, u32 busy_poll_us, u64 *took_ns, u32 count);
 
 #endif

@@ -310,15 +310,15 @@ _Noreturn static void serve(const struct options *options)
 }
 
 /* One 4 KiB block after another: what a durable write costs here at least. */
-static void raw(const char *directory)
+static void raw(const struct options *options)
 {
     static const u32 parts[] = {500000, 900000, 990000, 999000};
     static u64 took_ns[RAW_WRITES];
     static struct histogram histogram;
     histogram_reset(&histogram);
-    log_raw(directory, took_ns, RAW_WRITES);
+    bool direct = log_raw(options->directory, options->busy_poll_us, took_ns, RAW_WRITES);
     for (u32 i = 0; i < RAW_WRITES; i++) histogram_add(&histogram, took_ns[i]);
-    printf("{\"writes\":%u", RAW_WRITES);
+    printf("{\"writes\":%u,\"direct\":%s", RAW_WRITES, direct ? "true" : "false");
     for (u32 i = 0; i < ARRAY_COUNT(parts); i++)
         printf(",\"p%g_us\":%.1f", parts[i] / 1e4, (double)histogram_quantile(&histogram, parts[i]) / 1e3);
     printf("}\n");
@@ -326,7 +326,7 @@ static void raw(const char *directory)
 
 static const char help[] =
     "usage: ticketfloor [--unix] [--busy-poll US] DIRECTORY\n"
-    "       ticketfloor --raw DIRECTORY\n"
+    "       ticketfloor --raw [--busy-poll US] DIRECTORY\n"
     "\n"
     "Answers the frames of a ticketd on a loopback port of its own, or on a Unix socket in DIRECTORY, as fast as this\n"
     "machine can verify, log and send, with nothing behind them; for ticketbench --server. With --raw it measures\n"
@@ -351,6 +351,6 @@ int main(int argc, char **argv)
     }
     options.directory = argv[optind];
     if (!raw_only) serve(&options);
-    raw(options.directory);
+    raw(&options);
     return 0;
 }
