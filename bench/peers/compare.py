@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """The floor, ticketd, Redis and PostgreSQL in turns on one machine, all over Unix sockets: medians of several rounds,
-and their ratios. While there is one request at a time floor and ticketd poll instead of sleeping (--busy-poll).
+and ticketd's ratios to the others, each taken within a round. Who begins changes from round to round.
 
 Each has a new directory below TMPDIR and is alone while it is measured. Environment: BIN (the programs), ROUNDS (3),
 TICKETS (1000000; PostgreSQL and Redis get fewer, they are slower), JSON=1 for scripts."""
+import collections
+import contextlib
 import json
 import os
 import pwd
-import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -20,159 +22,275 @@ BIN = os.environ["BIN"]
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 TICKETS = int(os.environ.get("TICKETS", "1000000"))
 POSTGRES = "/usr/lib/postgresql/15/bin"
+READY_S = 60
+END_S = 60
+BUSY_POLL_US_MAX = 10000  # of ticketd
+
+Load = collections.namedtuple("Load", "tickets peer_tickets batch connections depth")
+
+
+def load(tickets, *shape):
+    """The peers get a fifth, but always enough to run for a while."""
+    return Load(tickets, min(tickets, max(tickets // 5, 50000)), *shape)
+
+
+LOADS = {"batch 1000": load(TICKETS, 1000, 4, 2), "single, 64 connections": load(max(TICKETS // 5, 10000), 1, 64, 8),
+         "one at a time": load(max(TICKETS // 50, 10000), 1, 1, 1)}
+
+
+# ---- Processes: whatever ends this one, those that it began end first, and their directories go ----
+
+STOPS = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+         if signal.getsignal(number) != signal.SIG_IGN]
+
+
+def stop(number, _):
+    for each in STOPS:
+        signal.signal(each, signal.SIG_IGN)  # clearing away is not disturbed
+    print(f"ended by {signal.Signals(number).name}", file=sys.stderr)
+    sys.exit(128 + number)
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """A signal waits: what is being begun must be known to whoever ends it."""
+    late = []
+    for each in STOPS:
+        signal.signal(each, lambda number, _: late.append(number))
+    try:
+        yield
+    finally:
+        for each in STOPS:
+            signal.signal(each, stop)
+        if late:
+            stop(late[0], None)
+
+
+@contextlib.contextmanager
+def begun(arguments, number=signal.SIGKILL, **keywords):
+    """A process in a group of its own (Ctrl-C is for us), ended by this signal if it still runs."""
+    process = None
+    try:
+        with undisturbed():
+            process = subprocess.Popen([str(each) for each in arguments], stdin=subprocess.DEVNULL, text=True,
+                                       start_new_session=True, **keywords)
+        yield process
+    finally:
+        if process and process.poll() is None:
+            os.killpg(process.pid, number)
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 def run(*arguments, **keywords):
-    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                          check=False, **keywords)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, arguments))}: {done.stderr or done.stdout}")
-    return done.stdout
+    with begun(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords) as process:
+        out, error = process.communicate()
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(map(str, arguments))}: {error or out}")
+    return out
 
 
-class Server:
-    """A process of one's own on a new directory; asked until it answers, ended by its process id."""
-
-    def __init__(self, arguments, ready, **keywords):
-        self.process = subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, **keywords)
-        for _ in range(600):
-            if ready(self.process):
-                return
-            if self.process.poll() is not None:
-                sys.exit(f"{arguments[0]} ended: {self.process.stdout.read()}")
+@contextlib.contextmanager
+def server(arguments, directory, ready, number=signal.SIGTERM, **keywords):
+    """It serves inside; what it says is kept for the case that it does not."""
+    path = os.path.join(directory, "server.log")
+    limit = time.monotonic() + READY_S
+    with open(path, "w+", encoding="utf-8") as log, \
+            begun(arguments, number, stdout=log, stderr=subprocess.STDOUT, **keywords) as process:
+        while not ready():
+            if process.poll() is not None or time.monotonic() > limit:
+                log.seek(0)
+                sys.exit(f"{arguments[0]} does not serve: {log.read()}")
             time.sleep(0.05)
-        sys.exit(f"{arguments[0]} does not serve")
-
-    def end(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        self.process.communicate()
+        yield
 
 
-BUSY_POLL = ["--busy-poll", 100]
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as one:
+        return one.connect_ex(path) == 0
 
 
-def bench(address, tickets, batch, connections, depth):
-    arguments = [f"{BIN}/ticketbench", "--commands", tickets, "--batch", batch, "--connections", connections,
-                 "--depth", depth, "--no-restart", "-o", "json"]
-    arguments += ["--server", address] if address else ["--unix"] + (BUSY_POLL if connections == 1 else [])
-    result = json.loads(run(*arguments))
+@contextlib.contextmanager
+def new_directory(parent=None):
+    """Others may look inside: PostgreSQL runs as another user."""
+    with tempfile.TemporaryDirectory(prefix="compare-", dir=parent) as directory:
+        os.chmod(directory, 0o755)
+        yield directory
+
+
+# ---- Who is measured: each in an empty directory, under one load ----
+
+def polling(one, poll_us):
+    return ["--busy-poll", poll_us] if one.connections == 1 else []
+
+
+def bench(directory, one, *options):
+    result = json.loads(run(f"{BIN}/ticketbench", "--commands", one.tickets, "--batch", one.batch, "--connections",
+                            one.connections, "--depth", one.depth, "--no-restart", "-o", "json", *options,
+                            env=dict(os.environ, TMPDIR=directory)))
     if result["refused"]:
         sys.exit(f"{result['refused']} commands were refused: {result}")
-    return result
+    return {"per_second": result["commands_per_second"], "p50_ms": result["frame_latency_ms"]["p50"]}
 
 
-def floor(directory, loads):
-    results = {}
-    for name, load in loads.items():
-        address = []
-
-        def ready(process, address=address):
-            line = process.stdout.readline()
-            if line.startswith("listening on "):
-                address.append(line.removeprefix("listening on ").strip())
-            return bool(address)
-
-        data = tempfile.mkdtemp(dir=directory)
-        server = Server([f"{BIN}/ticketfloor", "--unix"] + (BUSY_POLL if load[2] == 1 else []) + [data], ready)
-        results[name] = bench(address[0], *load)
-        server.end()
-    return results
+def raw(directory, _, poll_us):
+    """A durable write of 4 KiB, by who sleeps meanwhile and by who looks."""
+    asleep = json.loads(run(f"{BIN}/ticketfloor", "--raw", directory))
+    looking = json.loads(run(f"{BIN}/ticketfloor", "--raw", "--busy-poll", poll_us, directory))
+    return {"p50_ms": asleep["p50_us"] / 1000, "p99_ms": asleep["p99_us"] / 1000, "polled_ms": looking["p50_us"] / 1000}
 
 
-def ticketd(_, loads):
-    return {name: bench(None, *load) for name, load in loads.items()}
+def floor(directory, one, poll_us):
+    path = os.path.join(directory, "s")
+    with server([f"{BIN}/ticketfloor", "--unix", *polling(one, poll_us), directory], directory, lambda: listens(path)):
+        return bench(directory, one, "--server", f"unix:{path}")
 
 
-def redis(directory, loads):
-    results = {}
-    for name, (tickets, batch, connections, depth) in loads.items():
-        data = tempfile.mkdtemp(dir=directory)
-        path = os.path.join(data, "socket")
-        server = Server(["redis-server", "--port", 0, "--unixsocket", path, "--dir", data, "--appendonly", "yes",
-                         "--appendfsync", "always", "--save", "", "--auto-aof-rewrite-percentage", 0],
-                        lambda _: os.path.exists(path))
-        results[name] = json.loads(run(f"{BIN}/peer-redis", path, max(tickets // 10, 1000), connections, batch, depth,
-                                       f"{HERE}/create.lua"))
-        server.end()
-    return results
+def ticketd(directory, one, poll_us):
+    return bench(directory, one, "--unix", *polling(one, poll_us))
 
 
-def postgres(directory, loads):
+def peer(name, address, one, *options):
+    result = json.loads(run(f"{BIN}/peer-{name}", address, one.peer_tickets, one.connections, one.batch, one.depth,
+                            *options))
+    return {"per_second": result["commands_per_second"], "p50_ms": result["p50_ms"]}
+
+
+def counted(name, one, counts):
+    """A peer that lost or doubled anything is no measure."""
+    if set(counts) != {str(one.peer_tickets)}:
+        sys.exit(f"{name} has {counts} instead of {one.peer_tickets} tickets")
+
+
+def redis(directory, one, _):
+    path = os.path.join(directory, "socket")
+    with server(["redis-server", "--port", 0, "--unixsocket", path, "--dir", directory, "--appendonly", "yes",
+                 "--appendfsync", "always", "--save", "", "--auto-aof-rewrite-percentage", 0], directory,
+                lambda: listens(path)):
+        result = peer("redis", path, one, f"{HERE}/create.lua")
+        counted("Redis", one, [run("redis-cli", "-s", path, *question).strip()
+                               for question in (("GET", "tickets"), ("ZCARD", "due:resolution"))])
+        return result
+
+
+def postgres(directory, one, _):
     """The server refuses to run as root: then it runs as the user that its package made."""
-    root = os.geteuid() == 0
-    owner = pwd.getpwnam("postgres") if root else None
     data = os.path.join(directory, "data")
-    if root:
+    user = {"cwd": "/"}
+    if os.geteuid() == 0:
+        owner = pwd.getpwnam("postgres")
         os.chown(directory, owner.pw_uid, owner.pw_gid)
-    user = {"user": "postgres"} if root else {}
-    run(f"{POSTGRES}/initdb", "-D", data, "-U", "desk", "-A", "trust", "-E", "UTF8", cwd="/", **user)
-    server = Server([f"{POSTGRES}/postgres", "-D", data, "-k", directory, "-c", "listen_addresses=", "-c",
-                     "synchronous_commit=on", "-c", "shared_buffers=1GB", "-c", "max_wal_size=4GB", "-c",
-                     "max_connections=300"],
-                    lambda _: subprocess.run([f"{POSTGRES}/pg_isready", "-q", "-h", directory, "-U", "desk"],
-                                             check=False).returncode == 0, cwd="/", **user)
-    results = {}
-    psql = ["psql", "-q", "-X", "-h", directory, "-U", "desk", "-v", "ON_ERROR_STOP=1"]
-    for name, (tickets, batch, connections, depth) in loads.items():
-        run(*psql, "-d", "postgres", "-c", "DROP DATABASE IF EXISTS desk", "-c", "CREATE DATABASE desk")
-        run(*psql, "-d", "desk", "-f", f"{HERE}/schema.sql")
-        count = max(tickets // 10, 1000)
-        results[name] = json.loads(run(f"{BIN}/peer-postgres", directory, count, connections, batch, depth))
-    server.end(signal.SIGINT)
-    return results
+        user.update(user=owner.pw_uid, group=owner.pw_gid, extra_groups=[])
+    run(f"{POSTGRES}/initdb", "-D", data, "-U", "desk", "-A", "trust", "-E", "UTF8", "--locale", "C", **user)
+    settings = ("listen_addresses=", "synchronous_commit=on", "shared_buffers=1GB", "max_wal_size=4GB",
+                "max_connections=300", "jit=off")
+    ask = ("psql", "-q", "-X", "-At", "-h", directory, "-U", "desk", "-v", "ON_ERROR_STOP=1")
+    with server([f"{POSTGRES}/postgres", "-D", data, "-k", directory] +
+                [word for setting in settings for word in ("-c", setting)], directory,
+                lambda: subprocess.run([f"{POSTGRES}/pg_isready", "-q", "-h", directory, "-U", "desk"],
+                                       check=False).returncode == 0, signal.SIGQUIT, **user):
+        run(*ask, "-d", "postgres", "-c", "CREATE DATABASE desk")
+        run(*ask, "-d", "desk", "-f", f"{HERE}/schema.sql")
+        result = peer("postgres", directory, one)
+        counted("PostgreSQL", one, run(*ask, "-d", "desk", "-c", "SELECT count(*) FROM ticket UNION ALL "
+                                       "SELECT sum(created) FROM counter GROUP BY dimension").split())
+        return result
 
 
-def raw(directory):
-    return json.loads(run(f"{BIN}/ticketfloor", "--raw", directory))
+# ---- All of it ----
+
+SYSTEMS = {"floor": floor, "ticketd": ticketd, "redis": redis, "postgres": postgres}
+
+
+def rounds_run(root, poll_us):
+    """One dictionary a round: load, system, result. The raw write is measured beside the loads that wait for one."""
+    rounds = []
+    for number in range(ROUNDS):
+        results = {}
+        for name, one in LOADS.items():
+            turns = list(SYSTEMS.items()) + ([("raw", raw)] if one.connections == 1 else [])
+            begin = number % len(turns)
+            results[name] = {}
+            for system, measure in turns[begin:] + turns[:begin]:
+                print(f"round {number + 1} of {ROUNDS}, {name}: {system}", file=sys.stderr)
+                with new_directory(root) as directory:
+                    results[name][system] = measure(directory, one, poll_us)
+        rounds.append(results)
+    return rounds
+
+
+def first_line(path, key):
+    with open(path, encoding="utf-8") as file:
+        return next((line.split(":", 1)[1].strip() for line in file if line.startswith(key)), "unknown")
+
+
+def conditions(root, write, poll_us):
+    """What was measured, on what, how much: a list of names and texts."""
+    memory_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    disk = " ".join(run("findmnt", "-n", "-o", "SOURCE,FSTYPE", "-T", root).split())
+    redis_version = next(word[2:] for word in run("redis-server", "--version").split() if word.startswith("v="))
+    peers = ", ".join(f"{one.peer_tickets:,}" for one in LOADS.values())
+    return {"machine": f"{first_line('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores, {memory_gb:.0f} GB, "
+                       f"{os.uname().sysname} {os.uname().release}",
+            "disk": f"{disk}; a durable write of 4 KiB: p50 {write['p50_us'] / 1000:.3f}, "
+                    f"p99 {write['p99_us'] / 1000:.3f} ms" + ("" if write["direct"] else ", without O_DIRECT"),
+            "systems": f"{run(f'{BIN}/ticketd', '--version').strip()}; Redis {redis_version}, appendfsync always; "
+                       f"{run(f'{POSTGRES}/postgres', '--version').strip()}, synchronous_commit on",
+            "load": f"TICKETS={TICKETS} ROUNDS={ROUNDS}: " +
+                    ", ".join(f"{name} {one.tickets:,}" for name, one in LOADS.items()) +
+                    f" (Redis and PostgreSQL {peers})",
+            "polling": f"one at a time, floor and ticketd look for {poll_us} us before they sleep: three durable "
+                       "writes, at least 100"}
+
+
+def spread(values, form):
+    """The median, and the least and the greatest beside it."""
+    return (f"{form.format(statistics.median(values))} "
+            f"({form.format(min(values))} to {form.format(max(values))})")
+
+
+def ratios(rounds, name, system, key="per_second"):
+    """ticketd's to the other's, round by round."""
+    return [one[name]["ticketd"][key] / one[name][system][key] for one in rounds]
+
+
+def tell(rounds):
+    def median(name, system, key):
+        return statistics.median(one[name][system][key] for one in rounds)
+
+    print(f"\nmedians of ROUNDS={ROUNDS}; ratios within a round, their median (least to greatest)\n")
+    print(f"{'':24}" + "".join(f"{system:>14}" for system in SYSTEMS))
+    for name in LOADS:
+        print(f"{name:24}" + "".join(f"{median(name, system, 'per_second'):>12,.0f}/s" for system in SYSTEMS))
+        print(f"{'  p50':24}" + "".join(f"{median(name, system, 'p50_ms'):>11.3f} ms" for system in SYSTEMS))
+        print(f"  ticketd is {spread(ratios(rounds, name, 'floor'), '{:.0%}')} of the floor, "
+              f"{spread(ratios(rounds, name, 'redis'), '{:.1f}')} x Redis, "
+              f"{spread(ratios(rounds, name, 'postgres'), '{:.1f}')} x PostgreSQL")
+    name = "one at a time"
+    polled = [one[name]["ticketd"]["p50_ms"] / one[name]["raw"]["polled_ms"] for one in rounds]
+    print(f"\none at a time beside durable writes of 4 KiB in the same round, p50: "
+          f"{median(name, 'raw', 'p50_ms'):.3f} ms, {median(name, 'raw', 'polled_ms'):.3f} ms polled\n"
+          f"  ticketd takes {spread(ratios(rounds, name, 'raw', 'p50_ms'), '{:.2f}')} x such a write, "
+          f"{spread(polled, '{:.2f}')} x a polled one")
 
 
 def main():
-    loads = {"batch 1000": (TICKETS, 1000, 4, 2), "single, 64 connections": (TICKETS // 5, 1, 64, 8),
-             "one at a time": (max(TICKETS // 500, 500), 1, 1, 1)}
-    systems = {"floor": floor, "ticketd": ticketd, "redis": redis, "postgres": postgres}
-    taken = {system: {load: [] for load in loads} for system in systems}
-    writes = []
-    for number in range(ROUNDS):
-        for system, measure in systems.items():
-            print(f"round {number + 1} of {ROUNDS}: {system}", file=sys.stderr)
-            directory = tempfile.mkdtemp(prefix="ticketd-compare-")
-            os.chmod(directory, 0o755)
-            try:
-                for load, result in measure(directory, loads).items():
-                    taken[system][load].append(result)
-                if system == "floor":
-                    writes.append(raw(directory))
-            finally:
-                shutil.rmtree(directory)
-    tell(loads, taken, writes)
-
-
-def median(results, key=lambda result: result["commands_per_second"]):
-    return statistics.median(key(result) for result in results)
-
-
-def p50(result):
-    return result["p50_ms"] if "p50_ms" in result else result["frame_latency_ms"]["p50"]
-
-
-def tell(loads, taken, writes):
-    write_ms = statistics.median(w["p50_us"] for w in writes) / 1000
-    figures = {load: {system: {"per_second": median(results[load]), "p50_ms": median(results[load], p50)}
-                      for system, results in taken.items()} for load in loads}
+    for each in STOPS:
+        signal.signal(each, stop)
+    with new_directory() as root:
+        write = json.loads(run(f"{BIN}/ticketfloor", "--raw", root))
+        poll_us = min(max(100, round(3 * write["p50_us"])), BUSY_POLL_US_MAX)
+        known = conditions(root, write, poll_us)
+        if not os.environ.get("JSON"):
+            print("\n".join(f"{name:9}{text}" for name, text in known.items()), flush=True)
+        rounds = rounds_run(root, poll_us)
     if os.environ.get("JSON"):
-        print(json.dumps({"rounds": ROUNDS, "raw_write_p50_ms": write_ms, "loads": figures}))
-        return
-    print(f"medians of {ROUNDS} rounds; one durable write of 4 KiB: {write_ms:.3f} ms\n")
-    print(f"{'':24}" + "".join(f"{system:>14}" for system in taken) + "   ticketd is")
-    for load, systems in figures.items():
-        own = systems["ticketd"]["per_second"]
-        share = own / systems["floor"]["per_second"]
-        print(f"{load:24}" + "".join(f"{s['per_second']:>12,.0f}/s" for s in systems.values()) +
-              f"   {share:.0%} of the floor, {own / systems['redis']['per_second']:.1f} x Redis, "
-              f"{own / systems['postgres']['per_second']:.1f} x PostgreSQL")
-    one = figures["one at a time"]["ticketd"]["p50_ms"]
-    print(f"\none at a time: p50 {one:.3f} ms, {one / write_ms:.2f} x a durable write")
+        print(json.dumps({"conditions": known, "poll_us": poll_us, "rounds": rounds}))
+    else:
+        tell(rounds)
 
 
 main()
