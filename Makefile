@@ -326,8 +326,8 @@ $(BIN)/peer-%: bench/peers/%.c bench/peers/peer.c bench/peers/peer.h $(LIB)/libe
 
 bench-compare: all $(PEERS) ## the floor, ticketd, Redis and PostgreSQL in turns, and their ratios: ROUNDS=3 TICKETS=n
 	@mkdir -p $(BUILD)/tmp
-	@BIN=$(abspath $(BIN)) TMPDIR=$(abspath $(BUILD))/tmp ROUNDS='$(or $(ROUNDS),3)' TICKETS='$(or $(TICKETS),1000000)' \
-	    bench/peers/compare.py
+	@exec env BIN=$(abspath $(BIN)) TMPDIR=$(abspath $(BUILD))/tmp ROUNDS='$(or $(ROUNDS),3)' \
+	    TICKETS='$(or $(TICKETS),1000000)' bench/peers/compare.py
 
 # ---- Installing ----
 
