@@ -11,6 +11,7 @@
 #include "edge/server.h"
 #include "port/host.h"
 #include "port/io.h"
+#include "port/thread.h"
 
 #define ERROR_BYTES    1024u
 #define FILES_MIN      64u /* half of them for connections; a log that lags takes up to 15, store and loop as many */
@@ -169,6 +170,7 @@ static void say_ready(const struct process *process)
 
 static int run(struct process *process)
 {
+    thread_loop();
     process->signal_fd = host_signals();
     if (process->signal_fd < 0) return stopped("no_signals", strerror(-process->signal_fd));
     if (limit_connections(process) < 0) return stopped("too_few_files", process->error);

@@ -3,9 +3,36 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { NICE = 5 };
+#define SLICE_LOOP_NS 10000000u
+#define SLICE_NS      100000000u /* as long as can be */
+
+/* What the kernel calls sched_attr, as of its first version. */
+struct schedule {
+    u32 size;
+    u32 policy;
+    u64 flags;
+    i32 nice;
+    u32 priority;
+    u64 slice_ns;
+    u64 deadline_ns;
+    u64 period_ns;
+};
+
+/* The calling thread, unless somebody has given it another policy. Where it is refused, or slices are not known, all
+ * works as well. */
+static void schedule(u32 policy, i32 nice_min, u64 slice_ns)
+{
+    i32 nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+    struct schedule schedule = {
+        .size = sizeof schedule, .policy = policy, .nice = nice > nice_min ? nice : nice_min, .slice_ns = slice_ns};
+    if (sched_getscheduler(0) == SCHED_OTHER) (void)syscall(SYS_sched_setattr, 0, &schedule, 0);
+}
+
+void thread_loop(void) { schedule(SCHED_OTHER, INT32_MIN, SLICE_LOOP_NS); }
 
 i32 thread_start(pthread_t *thread, void *(*run)(void *), void *owner)
 {
@@ -17,11 +44,9 @@ i32 thread_start(pthread_t *thread, void *(*run)(void *), void *owner)
     return -code;
 }
 
-/* Where one of these is refused all works as well. Of the policy BATCH: who is woken does not take the processor away
- * from the loop that woke it. */
+/* Of the policy BATCH: who is woken does not take the processor away from the loop that woke it. */
 void thread_begin(const char *name)
 {
     (void)pthread_setname_np(pthread_self(), name);
-    (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    schedule(SCHED_BATCH, NICE, SLICE_NS);
 }
