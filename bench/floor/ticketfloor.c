@@ -15,6 +15,7 @@
 #include "bench/server.h"
 #include "core/frame.h"
 #include "port/net.h"
+#include "port/thread.h"
 
 #define CONNECTIONS_MAX  1024u
 #define IN_BYTES         (2 * TKD_FRAME_BYTES_MAX)
@@ -350,6 +351,7 @@ int main(int argc, char **argv)
         return 2;
     }
     options.directory = argv[optind];
+    thread_loop();
     if (!raw_only) serve(&options);
     raw(&options);
     return 0;
