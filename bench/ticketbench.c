@@ -309,7 +309,8 @@ static void warn(const struct report *report)
 {
     static const char *const volatile_kinds[] = {"tmpfs", "ramfs"};
     const char *kind = report->machine.file_system;
-    if (strcmp(report->durability, "sync") != 0)
+    bool durable = strcmp(report->durability, "sync") == 0 || strcmp(report->durability, "fdatasync") == 0;
+    if (!durable)
         fprintf(stderr,
                 "\n*** WARNING: durability is '%s': an answer does not mean that a ticket is on the disk. ***\n"
                 "*** These figures are not those of a durable desk.                               ***\n",
