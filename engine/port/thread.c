@@ -23,17 +23,20 @@ struct schedule {
     u64 period_ns;
 };
 
-/* The calling thread, unless somebody has given it another policy. Where it is refused, or slices are not known, all
- * works as well. */
+/* The calling thread. Where it is refused, or slices are not known, all works as well. */
 static void schedule(u32 policy, i32 nice_min, u64 slice_ns)
 {
     i32 nice = getpriority(PRIO_PROCESS, (id_t)gettid());
     struct schedule schedule = {
         .size = sizeof schedule, .policy = policy, .nice = nice > nice_min ? nice : nice_min, .slice_ns = slice_ns};
-    if (sched_getscheduler(0) == SCHED_OTHER) (void)syscall(SYS_sched_setattr, 0, &schedule, 0);
+    (void)syscall(SYS_sched_setattr, 0, &schedule, 0);
 }
 
-void thread_loop(void) { schedule(SCHED_OTHER, INT32_MIN, SLICE_LOOP_NS); }
+/* Another policy is somebody's choice. */
+void thread_loop(void)
+{
+    if (sched_getscheduler(0) == SCHED_OTHER) schedule(SCHED_OTHER, INT32_MIN, SLICE_LOOP_NS);
+}
 
 i32 thread_start(pthread_t *thread, void *(*run)(void *), void *owner)
 {
@@ -45,9 +48,10 @@ i32 thread_start(pthread_t *thread, void *(*run)(void *), void *owner)
     return -code;
 }
 
-/* Of the policy BATCH: who is woken does not take the processor away from the loop that woke it. */
+/* Of the policy BATCH: who is woken does not take the processor away from the loop that woke it. So too beside a loop
+ * of a real-time policy, which they inherit; an idle one they would overtake. */
 void thread_begin(const char *name)
 {
     (void)pthread_setname_np(pthread_self(), name);
-    schedule(SCHED_BATCH, NICE, SLICE_NS);
+    if (sched_getscheduler(0) != SCHED_IDLE) schedule(SCHED_BATCH, NICE, SLICE_NS);
 }

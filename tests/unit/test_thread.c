@@ -65,11 +65,20 @@ Test(thread, who_is_nicer_stays_so)
     cr_assert_eq(other.policy, SCHED_BATCH);
 }
 
-Test(thread, another_policy_is_somebodys_choice)
+Test(thread, an_idle_loop_is_not_overtaken)
 {
     struct sched_param none = {0};
     cr_assert_eq(sched_setscheduler(0, SCHED_IDLE, &none), 0);
     thread_loop();
     cr_assert_eq(schedule().policy, SCHED_IDLE);
     cr_assert_eq(beside().policy, SCHED_IDLE);
+}
+
+Test(thread, a_real_time_loop_stays_before_the_others)
+{
+    struct sched_param lowest = {.sched_priority = 1};
+    if (sched_setscheduler(0, SCHED_FIFO, &lowest) != 0) cr_skip("real-time policies are not allowed here");
+    thread_loop();
+    cr_assert_eq(schedule().policy, SCHED_FIFO);
+    cr_assert_eq(beside().policy, SCHED_BATCH);
 }
