@@ -14,11 +14,14 @@ void snapshot_init(struct snapshot *snapshot, u32 slots, u8 **memory)
 
 void snapshot_begin(struct snapshot *snapshot, struct table *tables, u32 tables_count)
 {
-    ASSERT(!snapshot->running && snapshot->slots_used == 0);
+    ASSERT(!snapshot->running && snapshot->slots_used == 0 && snapshot->pending == 0);
     for (u32 i = 0; i < tables_count; i++) {
         struct table *table = &tables[i];
         u64 words = table_chunks(table) / 64 + 1;
-        for (u64 word = 0; word < words; word++) ASSERT(table->pending[word] == 0);
+        for (u64 word = 0; word < words; word++) {
+            ASSERT(table->pending[word] == 0);
+            snapshot->pending += bit_count(table->dirty[word]);
+        }
         memcpy(table->pending, table->dirty, words * sizeof(u64));
         memset(table->dirty, 0, words * sizeof(u64));
     }
@@ -72,6 +75,7 @@ static void chunk_copy(struct snapshot *snapshot, struct table *table, u32 chunk
     memcpy(to + sizeof head, data, bytes);
     if (saved) slot_give(snapshot, table->saved[chunk]);
     bit_clear(table->pending, chunk);
+    snapshot->pending--;
 }
 
 u64 snapshot_slice(struct snapshot *snapshot, struct table *tables, u32 tables_count, u8 *buffer, u64 bytes_max,
@@ -97,7 +101,7 @@ u64 snapshot_slice(struct snapshot *snapshot, struct table *tables, u32 tables_c
         chunks_max--;
     }
     if (snapshot->table == tables_count) {
-        ASSERT(snapshot->slots_used == 0);
+        ASSERT(snapshot->slots_used == 0 && snapshot->pending == 0);
         snapshot->running = false;
         *finished = true;
     }

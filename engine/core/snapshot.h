@@ -25,6 +25,7 @@ struct snapshot {
     u32 slots_used;
     u32 table; /* the slice goes on here */
     u32 chunk;
+    u32 pending; /* chunks that are still to be copied */
     bool running;
 };
 

@@ -547,3 +547,5 @@ bool state_snapshot_lags(const struct state *state)
 }
 
 bool state_snapshot_running(const struct state *state) { return state->snapshot.running; }
+
+u32 state_snapshot_pending(const struct state *state) { return state->snapshot.pending; }

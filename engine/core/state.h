@@ -101,6 +101,7 @@ u64 state_snapshot_slice(struct state *state, void *buffer, u64 bytes_max, u32 c
 /* Too many rows had to be saved before they changed, and wait for their slice: the edge slows intake down. */
 bool state_snapshot_lags(const struct state *state);
 bool state_snapshot_running(const struct state *state);
+u32 state_snapshot_pending(const struct state *state); /* chunks that are still to be copied */
 
 /* ---- Queries ---- */
 

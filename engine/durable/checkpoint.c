@@ -24,7 +24,9 @@ enum {
     EVENT_JOB_BYTES = LIMIT(256 << 10, 4 << 10),
     EVENT_FLUSH_MS_DEFAULT = 500,
     SLICE_US_DEFAULT = 100,
-    LOG_LAG_MAX = 4, /* times log_bytes: then intake slows down */
+    LOG_LAG_MAX = 4,  /* times log_bytes: about so long the log may become */
+    PACE_SLACK = 8,   /* a part of log_bytes */
+    PACE_STEPS = 1024,
 };
 
 enum rows_phase {
@@ -59,6 +61,8 @@ struct checkpoint {
     struct store_root root; /* what the store holds */
     struct store_root next; /* what the running row checkpoint will make of it */
     enum rows_phase rows;
+    u64 begin_log_bytes; /* how long the log was when it began ... */
+    u32 begin_chunks;    /* ... and what was to be copied */
     u64 rows_bytes; /* handed over since the last COMMIT */
     u64 rows_bytes_total;
     u64 count;
@@ -383,7 +387,9 @@ static void rows_begin(struct checkpoint *checkpoint)
     checkpoint->next.time_ms = state_time(checkpoint->state);
     checkpoint->next.event_seq = event_log_of(checkpoint)->seq_next - 1;
     checkpoint->next.log_checksum = wal_checksum(checkpoint->wal);
+    checkpoint->begin_log_bytes = wal_bytes_since(checkpoint->wal, checkpoint->root.op);
     state_snapshot_begin(checkpoint->state);
+    checkpoint->begin_chunks = state_snapshot_pending(checkpoint->state);
     checkpoint->slice_used = 0;
     checkpoint->rows = ROWS_SLICING;
 }
@@ -582,6 +588,19 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
     return again;
 }
 
+/* While rows are copied out the log may grow by half of what it may be, and no faster than they are: so intake becomes as
+ * fast as the store, instead of standing still until the checkpoint is done. A little is allowed from the begin, and
+ * a little kept for the time from the last slice to the COMMIT. */
+static u64 log_bytes_limit(const struct checkpoint *checkpoint)
+{
+    u64 max = LOG_LAG_MAX * checkpoint->config.log_bytes, slack = checkpoint->config.log_bytes / PACE_SLACK;
+    if (checkpoint->rows == ROWS_IDLE) return max;
+    u64 growth = max_u64(min_u64(sat_sub(max, checkpoint->begin_log_bytes), max / 2), 2 * slack);
+    if (checkpoint->rows != ROWS_SLICING) return checkpoint->begin_log_bytes + growth;
+    u64 left = (u64)state_snapshot_pending(checkpoint->state) * PACE_STEPS / max_u64(checkpoint->begin_chunks, 1);
+    return checkpoint->begin_log_bytes + slack + (growth - 2 * slack) / PACE_STEPS * (PACE_STEPS - left);
+}
+
 bool checkpoint_slow(const struct checkpoint *checkpoint)
 {
     const struct event_log *log = state_events_read(checkpoint->state);
@@ -589,9 +608,10 @@ bool checkpoint_slow(const struct checkpoint *checkpoint)
     if (state_snapshot_lags(checkpoint->state)) return true;
     MARK_IF(event_bytes_unstored(log) > log->ring_bytes / 4 * 3, "intake slow: events");
     if (event_bytes_unstored(log) > log->ring_bytes / 4 * 3) return true;
-    u64 log_bytes = wal_bytes_since(checkpoint->wal, checkpoint->root.op);
-    MARK_IF(log_bytes > LOG_LAG_MAX * checkpoint->config.log_bytes, "intake slow: log");
-    return log_bytes > LOG_LAG_MAX * checkpoint->config.log_bytes;
+    bool slow = wal_bytes_since(checkpoint->wal, checkpoint->root.op) > log_bytes_limit(checkpoint);
+    MARK_IF(slow && checkpoint->rows == ROWS_SLICING, "intake slow: as fast as rows are copied");
+    MARK_IF(slow && checkpoint->rows != ROWS_SLICING, "intake slow: log");
+    return slow;
 }
 
 bool checkpoint_full(const struct checkpoint *checkpoint) { return checkpoint->full; }

@@ -128,6 +128,28 @@ Test(checkpoint, rows_and_events_move_while_the_desk_goes_on)
     house_check_events(&house);
 }
 
+/* Whoever sends as much as is taken is slowed, not stopped until the checkpoint is done; and the log stays bounded. */
+Test(checkpoint, intake_becomes_as_fast_as_rows_are_copied)
+{
+    script(4000, 14);
+    house.checkpointing.log_bytes = 100u << 10;
+    house.checkpointing.slice_us = 1;
+    house_kill(&house);
+    reopen();
+    u32 released = 0;
+    for (bool more = true; more;) {
+        u32 commands = state_snapshot_running(house.recovery.state) ? 2000 : 20;
+        for (u32 i = 0; i < commands && more && !checkpoint_slow(house.checkpoint); i++) more = house_feed(&house, rig, 1);
+        u64 log_bytes = wal_bytes_since(house.recovery.wal, checkpoint_root(house.checkpoint)->op);
+        cr_assert_leq(log_bytes, 5 * house.checkpointing.log_bytes);
+        bool slow = checkpoint_slow(house.checkpoint);
+        house_turn(&house, slow);
+        released += slow && !checkpoint_slow(house.checkpoint) && state_snapshot_running(house.recovery.state);
+    }
+    cr_assert_gt(released, 3 * checkpoint_count(house.checkpoint));
+    feed_all(1);
+}
+
 Test(checkpoint, killed_anywhere_nothing_acknowledged_is_lost)
 {
     script(1500, 5);
