@@ -285,13 +285,14 @@ static void apply_records(struct state *state, const struct tkd_frame *frame, st
     ASSERT(handler != NULL);
     struct ticket_prepared prepared[AHEAD];
     const struct tkd_prefix *record = frame_first(frame), *ahead = record;
-    u32 prepared_count = 0;
+    u32 prepared_count = 0, fetched_count = 0;
     bool stopped = false;
     for (u32 i = 0; i < frame->count; i++, record = record_next(record)) {
         for (; frame->op == TKD_OP_TICKET_CREATE && prepared_count < min_u32(i + AHEAD, frame->count);
              ahead = record_next(ahead))
             ticket_prepare(state, ahead, &prepared[prepared_count++ % AHEAD]);
-        if (i + AHEAD / 2 < prepared_count) ticket_prefetch(state, &prepared[(i + AHEAD / 2) % AHEAD]);
+        for (; fetched_count < min_u32(i + AHEAD / 2, prepared_count); fetched_count++)
+            ticket_prefetch(state, &prepared[fetched_count % AHEAD]);
         state->prepared = &prepared[i % AHEAD];
         results[i] = (struct tkd_result){.status = TKD_OK};
         MARK_IF(stopped, "record not run behind a refused one");
