@@ -152,11 +152,12 @@ static void frame_done(struct server *server, struct conn *conn)
 /* Serves one connection its share of the turn, or only the questions that come first. */
 static void serve(struct server *server, struct conn *conn, bool questions)
 {
-    u64 end_ns = clock_monotonic_ns() + SERVER_SHARE_US * 1000;
+    u64 end_ns = server->served_ns + SERVER_SHARE_US * 1000;
     if (conn->phase != CONN_OPEN || conn->parked) return;
     for (u32 frames = 0; frames < SERVER_FRAMES_PER_TURN; frames++) {
         enum tkd_status status;
         const struct tkd_frame *frame = inbox_frame(&conn->in, &status);
+        if (!frame && frames == 0) server->served_ns = clock_monotonic_ns(); /* many without one take time, too */
         if (!frame && FRAME_FATAL(status)) {
             serve_damaged(server, conn, status);
             return;
@@ -166,10 +167,12 @@ static void serve(struct server *server, struct conn *conn, bool questions)
             conn_continue(conn);
             return;
         }
-        if (put_aside(server, conn, service_frame(&server->service, conn, frame))) return;
+        enum service_verdict verdict = service_frame(&server->service, conn, frame);
+        server->served_ns = clock_monotonic_ns();
+        if (put_aside(server, conn, verdict)) return;
         frame_done(server, conn);
         if (questions && !conn_asks(conn)) break;
-        if (clock_monotonic_ns() >= end_ns) break;
+        if (server->served_ns >= end_ns) break;
     }
     MARK("connection has had its share of the turn");
     conn_ready(conn);
@@ -179,7 +182,7 @@ static void serve(struct server *server, struct conn *conn, bool questions)
 static void serve_waiting(struct server *server, u64 end_ns)
 {
     struct conns *conns = &server->conns;
-    while (!list_empty(&conns->waiting) && clock_monotonic_ns() < end_ns) {
+    while (!list_empty(&conns->waiting) && server->served_ns < end_ns) {
         struct conn *conn = LIST_ENTRY(list_pop(&conns->waiting), struct conn, turn);
         serve(server, conn, false);
         if (conns->waiting.next == &conn->turn) return;
@@ -196,7 +199,7 @@ static void serve_list(struct server *server, struct link *list, u64 end_ns, boo
     list_append(&batch, list);
     list_init(&waiting);
     list_append(&waiting, &conns->waiting);
-    while (clock_monotonic_ns() < end_ns && (link = list_pop(&batch))) {
+    while (server->served_ns < end_ns && (link = list_pop(&batch))) {
         serve(server, LIST_ENTRY(link, struct conn, turn), questions);
         list_append(&waiting, &conns->waiting); /* in the order in which they came */
     }
@@ -211,9 +214,9 @@ static void serve_list(struct server *server, struct link *list, u64 end_ns, boo
 static void serve_all(struct server *server)
 {
     struct conns *conns = &server->conns;
-    u64 half_ns = SERVER_SERVE_US * 500, begin_ns = clock_monotonic_ns();
+    u64 half_ns = SERVER_SERVE_US * 500, begin_ns = server->served_ns = clock_monotonic_ns();
     serve_list(server, &conns->asking, begin_ns + half_ns, true);
-    u64 end_ns = max_u64(begin_ns + 2 * half_ns, clock_monotonic_ns() + half_ns);
+    u64 end_ns = max_u64(begin_ns + 2 * half_ns, server->served_ns + half_ns);
     serve_waiting(server, end_ns);
     serve_list(server, &conns->ready, end_ns, false);
 }

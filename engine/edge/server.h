@@ -62,6 +62,7 @@ struct server {
     struct io_op timer;
     u64 timer_ns; /* when it fires */
     u64 tick_ns;  /* when the next tick is due */
+    u64 served_ns;   /* the clock behind the last frame: read once for each, because it costs */
     u64 turn_end_ns; /* of the last one */
     struct checkpoint_request last_checkpoint;
     i32 last_checkpoint_result;
