@@ -12,6 +12,7 @@
 
 #include "base/histogram.h"
 #include "bench/floor/log.h"
+#include "bench/floor/still.h"
 #include "bench/server.h"
 #include "core/frame.h"
 #include "port/net.h"
@@ -325,24 +326,49 @@ static void raw(const struct options *options)
     printf("}\n");
 }
 
+/* What nobody's pauses can be shorter than. */
+static int still(const char *text)
+{
+    char *end;
+    struct still still;
+    unsigned long seconds = strtoul(text, &end, 10);
+    if (*end != 0 || seconds == 0 || seconds > 3600) {
+        fputs("ticketfloor: --still takes 1 to 3600 seconds\n", stderr);
+        return 2;
+    }
+    i32 result = still_measure((u32)seconds, &still);
+    if (result < 0) {
+        fprintf(stderr, "ticketfloor: no thread for each processor: %s\n", strerror(-result));
+        return 1;
+    }
+    printf("{\"processors\":%u,\"seconds\":%lu,\"over_1_ms\":%u,\"over_5_ms\":%u,\"longest_ms\":%.3f,\"share\":%.5f}\n",
+           still.threads, seconds, still.over_1_ms, still.over_5_ms, (double)still.longest_ns / 1e6,
+           (double)still.sum_ns / 1e9 / (double)seconds / still.threads);
+    return 0;
+}
+
 static const char help[] =
     "usage: ticketfloor [--unix] [--busy-poll US] DIRECTORY\n"
     "       ticketfloor --raw [--busy-poll US] DIRECTORY\n"
+    "       ticketfloor --still SECONDS\n"
     "\n"
     "Answers the frames of a ticketd on a loopback port of its own, or on a Unix socket in DIRECTORY, as fast as this\n"
     "machine can verify, log and send, with nothing behind them; for ticketbench --server. With --raw it measures\n"
-    "durable writes of 4 KiB in DIRECTORY, and ends.\n";
+    "durable writes of 4 KiB in DIRECTORY, and ends. With --still all processors only read the clock: it tells how\n"
+    "often and how long the machine itself stood still (share: of the time, in pauses over 1 ms), and ends.\n";
 
 int main(int argc, char **argv)
 {
     static const struct option names[] = {
-        {"raw", 0, NULL, 'r'}, {"unix", 0, NULL, 'u'}, {"busy-poll", 1, NULL, 'b'}, {"help", 0, NULL, 'h'}, {0}};
+        {"raw", 0, NULL, 'r'},       {"unix", 0, NULL, 'u'}, {"busy-poll", 1, NULL, 'b'},
+        {"still", 1, NULL, 's'}, {"help", 0, NULL, 'h'}, {0}};
     struct options options = {0};
     bool raw_only = false;
     for (int key; (key = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (key == 'r') raw_only = true;
         else if (key == 'u') options.unix_socket = true;
         else if (key == 'b') options.busy_poll_us = (u32)strtoul(optarg, NULL, 10);
+        else if (key == 's') return still(optarg);
         else if (key == 'h') return fputs(help, stdout) < 0;
         else argc = 0;
     }
