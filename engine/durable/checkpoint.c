@@ -588,9 +588,9 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
     return again;
 }
 
-/* While rows are copied out the log may grow by half of what it may be, and no faster than they are: so intake becomes as
- * fast as the store, instead of standing still until the checkpoint is done. A little is allowed from the begin, and
- * a little kept for the time from the last slice to the COMMIT. */
+/* While rows are copied out the log may grow by half of what it may be, and no faster than they are: so intake
+ * becomes as fast as the store, instead of standing still until the checkpoint is done. A little is allowed from the
+ * begin, and a little kept for the time from the last slice to the COMMIT. */
 static u64 log_bytes_limit(const struct checkpoint *checkpoint)
 {
     u64 max = LOG_LAG_MAX * checkpoint->config.log_bytes, slack = checkpoint->config.log_bytes / PACE_SLACK;
