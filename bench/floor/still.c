@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <unistd.h>
+#include <sched.h>
 
 #include "port/clock.h"
 
-#define PROCESSORS_MAX 256u
-
 struct watch {
     pthread_t thread;
+    u32 processor;
     u64 end_ns;
     struct still seen;
 };
@@ -19,6 +18,10 @@ static void *watch_run(void *owner)
 {
     struct watch *watch = owner;
     struct still *seen = &watch->seen;
+    cpu_set_t own;
+    CPU_ZERO(&own);
+    CPU_SET(watch->processor, &own);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof own, &own);
     for (u64 last_ns = clock_monotonic_ns(), now_ns; last_ns < watch->end_ns; last_ns = now_ns) {
         now_ns = clock_monotonic_ns();
         u64 gap_ns = now_ns - last_ns;
@@ -33,14 +36,17 @@ static void *watch_run(void *owner)
 
 i32 still_measure(u32 seconds, struct still *still)
 {
-    static struct watch watches[PROCESSORS_MAX];
+    static struct watch watches[CPU_SETSIZE];
     *still = (struct still){0};
-    u32 processors = min_u32((u32)sysconf(_SC_NPROCESSORS_ONLN), PROCESSORS_MAX);
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0) return -errno;
     u64 end_ns = clock_monotonic_ns() + (u64)seconds * 1000000000;
     i32 result = 0;
-    for (u32 i = 0; i < processors && result == 0; i++) {
-        watches[i] = (struct watch){.end_ns = end_ns};
-        result = -pthread_create(&watches[i].thread, NULL, watch_run, &watches[i]);
+    for (u32 processor = 0; processor < CPU_SETSIZE && result == 0; processor++) {
+        if (!CPU_ISSET(processor, &allowed)) continue;
+        struct watch *watch = &watches[still->threads];
+        *watch = (struct watch){.processor = processor, .end_ns = end_ns};
+        result = -pthread_create(&watch->thread, NULL, watch_run, watch);
         if (result == 0) still->threads++;
     }
     for (u32 i = 0; i < still->threads; i++) {

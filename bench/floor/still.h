@@ -12,7 +12,7 @@ struct still {
     u64 sum_ns; /* of those over 1 ms, of all threads */
 };
 
-/* All processors do nothing but read the clock for so long. 0 or -errno. */
+/* All processors that are allowed do nothing but read the clock for so long. 0 or -errno. */
 i32 still_measure(u32 seconds, struct still *still);
 
 #endif

@@ -291,7 +291,7 @@ static void apply_records(struct state *state, const struct tkd_frame *frame, st
         for (; frame->op == TKD_OP_TICKET_CREATE && prepared_count < min_u32(i + AHEAD, frame->count);
              ahead = record_next(ahead))
             ticket_prepare(state, ahead, &prepared[prepared_count++ % AHEAD]);
-        for (; fetched_count < min_u32(i + AHEAD / 2, prepared_count); fetched_count++)
+        for (; fetched_count < min_u32(i + AHEAD / 2 + 1, prepared_count); fetched_count++)
             ticket_prefetch(state, &prepared[fetched_count % AHEAD]);
         state->prepared = &prepared[i % AHEAD];
         results[i] = (struct tkd_result){.status = TKD_OK};

@@ -24,9 +24,8 @@ enum {
     EVENT_JOB_BYTES = LIMIT(256 << 10, 4 << 10),
     EVENT_FLUSH_MS_DEFAULT = 500,
     SLICE_US_DEFAULT = 100,
-    LOG_LAG_MAX = 4,  /* times log_bytes: about so long the log may become */
-    PACE_SLACK = 8,   /* a part of log_bytes */
-    PACE_STEPS = 1024,
+    LOG_LAG_MAX = 3, /* times log_bytes: about so long the log may become */
+    PACE_SLACK = 8,  /* a part of log_bytes */
 };
 
 enum rows_phase {
@@ -63,7 +62,7 @@ struct checkpoint {
     enum rows_phase rows;
     u64 begin_log_bytes; /* how long the log was when it began ... */
     u32 begin_chunks;    /* ... and what was to be copied */
-    u64 rows_bytes; /* handed over since the last COMMIT */
+    u64 rows_bytes;      /* handed over since the last COMMIT */
     u64 rows_bytes_total;
     u64 count;
 
@@ -590,15 +589,17 @@ bool checkpoint_turn(struct checkpoint *checkpoint)
 
 /* While rows are copied out the log may grow by half of what it may be, and no faster than they are: so intake
  * becomes as fast as the store, instead of standing still until the checkpoint is done. A little is allowed from the
- * begin, and a little kept for the time from the last slice to the COMMIT. */
+ * begin, and a little kept for the time from the last slice to the COMMIT: also where the log was too long already,
+ * after a kill. */
 static u64 log_bytes_limit(const struct checkpoint *checkpoint)
 {
     u64 max = LOG_LAG_MAX * checkpoint->config.log_bytes, slack = checkpoint->config.log_bytes / PACE_SLACK;
     if (checkpoint->rows == ROWS_IDLE) return max;
     u64 growth = max_u64(min_u64(sat_sub(max, checkpoint->begin_log_bytes), max / 2), 2 * slack);
     if (checkpoint->rows != ROWS_SLICING) return checkpoint->begin_log_bytes + growth;
-    u64 left = (u64)state_snapshot_pending(checkpoint->state) * PACE_STEPS / max_u64(checkpoint->begin_chunks, 1);
-    return checkpoint->begin_log_bytes + slack + (growth - 2 * slack) / PACE_STEPS * (PACE_STEPS - left);
+    u32 copied = checkpoint->begin_chunks - state_snapshot_pending(checkpoint->state);
+    double share = (double)copied / (checkpoint->begin_chunks + 1.0);
+    return checkpoint->begin_log_bytes + slack + (u64)((double)(growth - 2 * slack) * share);
 }
 
 bool checkpoint_slow(const struct checkpoint *checkpoint)

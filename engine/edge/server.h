@@ -60,8 +60,8 @@ struct server {
     struct host_signal signal;
     i32 signal_fd;
     struct io_op timer;
-    u64 timer_ns; /* when it fires */
-    u64 tick_ns;  /* when the next tick is due */
+    u64 timer_ns;    /* when it fires */
+    u64 tick_ns;     /* when the next tick is due */
     u64 served_ns;   /* the clock behind the last frame: read once for each, because it costs */
     u64 turn_end_ns; /* of the last one */
     struct checkpoint_request last_checkpoint;

@@ -181,8 +181,8 @@ def floor():
     still = run(os.path.join(BIN, "ticketfloor"), "--still", "1")
     if check("the machine's own pauses are measured", still.returncode == 0, still.stderr):
         figures = json.loads(still.stdout)
-        check("on every processor", figures["processors"] == os.cpu_count() and figures["over_5_ms"] <=
-              figures["over_1_ms"] and (figures["longest_ms"] > 1) == (figures["over_1_ms"] > 0), figures)
+        check("on every processor", figures["processors"] == len(os.sched_getaffinity(0)) and figures["over_5_ms"] <=
+              figures["over_1_ms"] and (figures["longest_ms"] >= 1) == (figures["over_1_ms"] > 0), figures)
     check("for no time at all is refused", run(os.path.join(BIN, "ticketfloor"), "--still", "0").returncode == 2)
     if not check("the floor answers the same frames", done.returncode == 0, done.stderr):
         return

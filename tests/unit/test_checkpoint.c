@@ -142,7 +142,7 @@ Test(checkpoint, intake_becomes_as_fast_as_rows_are_copied)
         for (u32 i = 0; i < commands && more && !checkpoint_slow(house.checkpoint); i++)
             more = house_feed(&house, rig, 1);
         u64 log_bytes = wal_bytes_since(house.recovery.wal, checkpoint_root(house.checkpoint)->op);
-        cr_assert_leq(log_bytes, 5 * house.checkpointing.log_bytes);
+        cr_assert_leq(log_bytes, 4 * house.checkpointing.log_bytes);
         bool slow = checkpoint_slow(house.checkpoint);
         house_turn(&house, slow);
         released += slow && !checkpoint_slow(house.checkpoint) && state_snapshot_running(house.recovery.state);
