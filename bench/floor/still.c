@@ -8,7 +8,6 @@
 
 struct watch {
     pthread_t thread;
-    u32 processor;
     u64 end_ns;
     struct still seen;
 };
@@ -18,10 +17,6 @@ static void *watch_run(void *owner)
 {
     struct watch *watch = owner;
     struct still *seen = &watch->seen;
-    cpu_set_t own;
-    CPU_ZERO(&own);
-    CPU_SET(watch->processor, &own);
-    (void)pthread_setaffinity_np(pthread_self(), sizeof own, &own);
     for (u64 last_ns = clock_monotonic_ns(), now_ns; last_ns < watch->end_ns; last_ns = now_ns) {
         now_ns = clock_monotonic_ns();
         u64 gap_ns = now_ns - last_ns;
@@ -34,6 +29,21 @@ static void *watch_run(void *owner)
     return NULL;
 }
 
+static i32 watch_begin(struct watch *watch, u32 processor, u64 end_ns)
+{
+    cpu_set_t own;
+    pthread_attr_t attributes;
+    CPU_ZERO(&own);
+    CPU_SET(processor, &own);
+    *watch = (struct watch){.end_ns = end_ns};
+    int result = pthread_attr_init(&attributes);
+    if (result != 0) return -result;
+    result = pthread_attr_setaffinity_np(&attributes, sizeof own, &own);
+    if (result == 0) result = pthread_create(&watch->thread, &attributes, watch_run, watch);
+    pthread_attr_destroy(&attributes);
+    return -result;
+}
+
 i32 still_measure(u32 seconds, struct still *still)
 {
     static struct watch watches[CPU_SETSIZE];
@@ -44,9 +54,7 @@ i32 still_measure(u32 seconds, struct still *still)
     i32 result = 0;
     for (u32 processor = 0; processor < CPU_SETSIZE && result == 0; processor++) {
         if (!CPU_ISSET(processor, &allowed)) continue;
-        struct watch *watch = &watches[still->threads];
-        *watch = (struct watch){.processor = processor, .end_ns = end_ns};
-        result = -pthread_create(&watch->thread, NULL, watch_run, watch);
+        result = watch_begin(&watches[still->threads], processor, end_ns);
         if (result == 0) still->threads++;
     }
     for (u32 i = 0; i < still->threads; i++) {
