@@ -324,10 +324,10 @@ PEERS := $(BIN)/peer-redis $(BIN)/peer-postgres
 $(BIN)/peer-%: bench/peers/%.c bench/peers/peer.c bench/peers/peer.h $(LIB)/libengine.a $(BUILD)/packages-peers.mk
 	$(call say,link,$@) $(CC) $(CPPFLAGS) $(PEERS_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.a,$^) $(PEERS_LIBS)
 
-bench-compare: all $(PEERS) ## the floor, ticketd, Redis and PostgreSQL in turns, and their ratios: ROUNDS=3 TICKETS=n
+bench-compare: all $(PEERS) ## the floor, ticketd, Redis, PostgreSQL in turns, and ratios: ROUNDS=3 TICKETS=n REST=s
 	@mkdir -p $(BUILD)/tmp
 	@exec env BIN=$(abspath $(BIN)) TMPDIR=$(abspath $(BUILD))/tmp ROUNDS='$(or $(ROUNDS),3)' \
-	    TICKETS='$(or $(TICKETS),1000000)' bench/peers/compare.py
+	    TICKETS='$(or $(TICKETS),1000000)' REST='$(or $(REST),0)' bench/peers/compare.py
 
 # ---- Installing ----
 

@@ -4,9 +4,12 @@
  * it says what the desk costs.
  *
  * An answer leaves when the batch that holds its frame is on the disk. */
+#include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -326,55 +329,69 @@ static void raw(const struct options *options)
     printf("}\n");
 }
 
-/* What nobody's pauses can be shorter than. */
-static int still(const char *text)
+static u32 number(const char *option, const char *text, u32 min, u32 max)
 {
     char *end;
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (end != text && *end == 0 && errno == 0 && value >= min && value <= max) return (u32)value;
+    fprintf(stderr, "ticketfloor: --%s takes a number from %u to %u, not %s\n", option, min, max, text);
+    exit(2);
+}
+
+/* What nobody's pauses can be shorter than. */
+static void still(u32 seconds, u32 memory_mb)
+{
     struct still still;
-    unsigned long seconds = strtoul(text, &end, 10);
-    if (*end != 0 || seconds == 0 || seconds > 3600) {
-        fputs("ticketfloor: --still takes 1 to 3600 seconds\n", stderr);
-        return 2;
-    }
-    i32 result = still_measure((u32)seconds, &still);
-    if (result < 0) {
-        fprintf(stderr, "ticketfloor: no thread for each processor: %s\n", strerror(-result));
-        return 1;
-    }
-    printf("{\"processors\":%u,\"seconds\":%lu,\"over_1_ms\":%u,\"over_5_ms\":%u,\"longest_ms\":%.3f,\"share\":%.5f}\n",
+    i32 result = still_measure(seconds, (u64)memory_mb << 20, &still);
+    if (result < 0) die("no thread for each processor, or no memory: %s", strerror(-result));
+    double time_ns = 1e9 * seconds * still.threads;
+    printf("{\"processors\":%u,\"seconds\":%u,\"over_1_ms\":%u,\"over_5_ms\":%u,\"longest_ms\":%.3f,\"share\":%.5f",
            still.threads, seconds, still.over_1_ms, still.over_5_ms, (double)still.longest_ns / 1e6,
-           (double)still.sum_ns / 1e9 / (double)seconds / still.threads);
-    return 0;
+           (double)still.sum_ns / time_ns);
+    if (memory_mb > 0)
+        printf(",\"memory_mb\":%u,\"touches\":%" PRIu64 ",\"slow\":%" PRIu64
+               ",\"slow_share\":%.5f,\"slow_in_worst_%u_ms\":%.3f,\"page_faults\":%" PRIu64,
+               memory_mb, still.touches, still.slow, (double)still.slow_ns / time_ns, STILL_WINDOW_MS,
+               (double)still.window_ns / 1e6, still.page_faults);
+    printf("}\n");
 }
 
 static const char help[] =
     "usage: ticketfloor [--unix] [--busy-poll US] DIRECTORY\n"
     "       ticketfloor --raw [--busy-poll US] DIRECTORY\n"
-    "       ticketfloor --still SECONDS\n"
+    "       ticketfloor --still SECONDS [--memory MB]\n"
     "\n"
     "Answers the frames of a ticketd on a loopback port of its own, or on a Unix socket in DIRECTORY, as fast as this\n"
     "machine can verify, log and send, with nothing behind them; for ticketbench --server. With --raw it measures\n"
     "durable writes of 4 KiB in DIRECTORY, and ends. With --still all processors only read the clock: it tells how\n"
-    "often and how long the machine itself stood still (share: of the time, in pauses over 1 ms), and ends.\n";
+    "often and how long the machine itself stood still (share: of the time, in pauses over 1 ms), and ends. With\n"
+    "--memory they also write into so much memory that is ready, a byte at a time; slow is what took over 5 us.\n";
 
 int main(int argc, char **argv)
 {
     static const struct option names[] = {
-        {"raw", 0, NULL, 'r'},       {"unix", 0, NULL, 'u'}, {"busy-poll", 1, NULL, 'b'},
-        {"still", 1, NULL, 's'}, {"help", 0, NULL, 'h'}, {0}};
+        {"raw", 0, NULL, 'r'},   {"unix", 0, NULL, 'u'},   {"busy-poll", 1, NULL, 'b'},
+        {"still", 1, NULL, 's'}, {"memory", 1, NULL, 'm'}, {"help", 0, NULL, 'h'}, {0}};
     struct options options = {0};
+    u32 still_s = 0, memory_mb = 0;
     bool raw_only = false;
     for (int key; (key = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (key == 'r') raw_only = true;
         else if (key == 'u') options.unix_socket = true;
-        else if (key == 'b') options.busy_poll_us = (u32)strtoul(optarg, NULL, 10);
-        else if (key == 's') return still(optarg);
+        else if (key == 'b') options.busy_poll_us = number("busy-poll", optarg, 0, 1000000);
+        else if (key == 's') still_s = number("still", optarg, 1, 3600);
+        else if (key == 'm') memory_mb = number("memory", optarg, 1, 1u << 20);
         else if (key == 'h') return fputs(help, stdout) < 0;
         else argc = 0;
     }
-    if (optind + 1 != argc) {
+    if (still_s > 0 ? optind != argc : optind + 1 != argc || memory_mb > 0) {
         fputs(help, stderr);
         return 2;
+    }
+    if (still_s > 0) {
+        still(still_s, memory_mb);
+        return 0;
     }
     options.directory = argv[optind];
     thread_loop();

@@ -3,7 +3,8 @@
 and ticketd's ratios to the others, each taken within a round. Who begins changes from round to round.
 
 Each has a new directory below TMPDIR and is alone while it is measured. Environment: BIN (the programs), ROUNDS (3),
-TICKETS (1000000; PostgreSQL and Redis get fewer, they are slower), JSON=1 for scripts."""
+TICKETS (1000000; PostgreSQL and Redis get fewer, they are slower), REST (0: seconds before each, for machines whose
+host takes back what the one before gave back), JSON=1 for scripts."""
 import collections
 import contextlib
 import json
@@ -21,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ["BIN"]
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 TICKETS = int(os.environ.get("TICKETS", "1000000"))
+REST_S = int(os.environ.get("REST", "0"))
 POSTGRES = "/usr/lib/postgresql/15/bin"
 READY_S = 60
 END_S = 60
@@ -239,6 +241,7 @@ def rounds_run(root, poll_us):
             results[name] = {}
             for system, measure in turns[begin:] + turns[:begin]:
                 print(f"round {number + 1} of {ROUNDS}, {name}: {system}", file=sys.stderr)
+                time.sleep(REST_S)
                 with new_directory(root) as directory:
                     results[name][system] = measure(directory, one, poll_us)
         rounds.append(results)
@@ -262,7 +265,7 @@ def conditions(root, write, polled):
                     f"p99 {write['p99_us'] / 1000:.3f} ms" + ("" if write["direct"] else ", without O_DIRECT"),
             "systems": f"{run(f'{BIN}/ticketd', '--version').strip()}; Redis {redis_version}, appendfsync always; "
                        f"{run(f'{POSTGRES}/postgres', '--version').strip()}, synchronous_commit on",
-            "load": f"TICKETS={TICKETS} ROUNDS={ROUNDS}: " +
+            "load": f"TICKETS={TICKETS} ROUNDS={ROUNDS} REST={REST_S}: " +
                     ", ".join(f"{name} {one.tickets:,}" for name, one in LOADS.items()) +
                     f" (Redis and PostgreSQL {peers})",
             "polling": polled}

@@ -183,7 +183,16 @@ def floor():
         figures = json.loads(still.stdout)
         check("on every processor", figures["processors"] == len(os.sched_getaffinity(0)) and figures["over_5_ms"] <=
               figures["over_1_ms"] and (figures["longest_ms"] >= 1) == (figures["over_1_ms"] > 0), figures)
-    check("for no time at all is refused", run(os.path.join(BIN, "ticketfloor"), "--still", "0").returncode == 2)
+        check("memory is another question", "touches" not in figures, figures)
+    still = run(os.path.join(BIN, "ticketfloor"), "--still", "1", "--memory", "64")
+    if check("so is how long it takes to reach memory", still.returncode == 0, still.stderr):
+        figures = json.loads(still.stdout)
+        check("which is ready", figures["memory_mb"] == 64 and 0 <= figures["slow"] < figures["touches"] and
+              figures["page_faults"] < 100 and figures["slow_in_worst_100_ms"] >= figures["longest_ms"], figures)
+    for name, *options in (("for no time at all is refused", "--still", "0"), ("for ever, too", "--still", "99999999999"),
+                           ("so is no memory", "--still", "1", "--memory", "0"),
+                           ("and memory without looking", "--memory", "1", "x")):
+        check(name, run(os.path.join(BIN, "ticketfloor"), *options).returncode == 2)
     if not check("the floor answers the same frames", done.returncode == 0, done.stderr):
         return
     check("it has no cards, which is an error", cards.returncode == 1 and "0 cards instead of 500" in cards.stderr,
