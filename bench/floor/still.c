@@ -8,8 +8,10 @@
 #include <sys/resource.h>
 
 #include "port/clock.h"
+#include "port/file.h"
 
-#define SLOW_NS 5000u
+#define SLOW_NS   5000u
+#define WINDOW_NS 100000000u
 
 struct watch {
     pthread_t thread;
@@ -22,18 +24,13 @@ struct watch {
 static u64 page_faults(void)
 {
     struct rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (u64)usage.ru_minflt : 0;
-}
-
-static void touch(struct watch *watch, u64 *random)
-{
-    *random = *random * 6364136223846793005u + 1442695040888963407u;
-    *(volatile u8 *)&watch->memory[(*random >> 20) % watch->bytes] = 1;
-    watch->seen.touches++;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (u64)usage.ru_minflt + (u64)usage.ru_majflt : 0;
 }
 
 static void gap_count(struct still *seen, u64 gap_ns)
 {
+    seen->slow++;
+    seen->slow_ns += gap_ns;
     if (gap_ns <= 1000000) return;
     seen->over_1_ms++;
     seen->over_5_ms += gap_ns > 5000000;
@@ -41,30 +38,30 @@ static void gap_count(struct still *seen, u64 gap_ns)
     seen->longest_ns = max_u64(seen->longest_ns, gap_ns);
 }
 
-/* Between two readings lie some ten nanoseconds, or a look into memory, unless somebody else had the
- * processor. */
+/* Between two readings lie some ten nanoseconds, or a look into memory, unless somebody else had the processor. */
 static void *watch_run(void *owner)
 {
     struct watch *watch = owner;
-    struct still *seen = &watch->seen;
-    u64 faults = page_faults(), random = (u64)(uintptr_t)watch, window_ns = 0, window_end_ns = 0;
+    struct still seen = {0}; /* nobody else's cache line */
+    u64 faults = page_faults(), random = watch->end_ns, window_ns = 0, window_end_ns = 0;
     for (u64 last_ns = clock_monotonic_ns(), now_ns; last_ns < watch->end_ns; last_ns = now_ns) {
-        if (watch->bytes > 0) touch(watch, &random);
+        if (watch->bytes > 0) {
+            random = random * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
+            *(volatile u8 *)&watch->memory[(random >> 20) % watch->bytes] = 1;
+            seen.touches++;
+        }
         now_ns = clock_monotonic_ns();
-        u64 gap_ns = now_ns - last_ns;
-        if (gap_ns <= SLOW_NS) continue;
-        gap_count(seen, gap_ns);
-        if (watch->bytes == 0) continue;
+        if (now_ns - last_ns <= SLOW_NS) continue;
+        gap_count(&seen, now_ns - last_ns);
         if (last_ns >= window_end_ns) {
             window_ns = 0;
-            window_end_ns = last_ns + STILL_WINDOW_MS * 1000000;
+            window_end_ns = last_ns + WINDOW_NS;
         }
-        window_ns += gap_ns;
-        seen->slow++;
-        seen->slow_ns += gap_ns;
-        seen->window_ns = max_u64(seen->window_ns, window_ns);
+        window_ns += now_ns - last_ns;
+        seen.window_ns = max_u64(seen.window_ns, window_ns);
     }
-    seen->page_faults = page_faults() - faults;
+    seen.page_faults = page_faults() - faults;
+    watch->seen = seen;
     return NULL;
 }
 
@@ -108,8 +105,8 @@ static i32 watch_all(u32 seconds, u8 *memory, u64 bytes, struct still *still)
     for (u32 processor = 0; processor < CPU_SETSIZE && result == 0; processor++) {
         if (!CPU_ISSET(processor, &allowed)) continue;
         struct watch *watch = &watches[still->threads];
-        *watch = (struct watch){
-            .end_ns = end_ns, .memory = memory + part_bytes * still->threads, .bytes = part_bytes};
+        *watch = (struct watch){.end_ns = end_ns, .bytes = part_bytes};
+        if (part_bytes > 0) watch->memory = memory + part_bytes * still->threads;
         result = watch_begin(watch, processor);
         if (result == 0) still->threads++;
     }
@@ -123,7 +120,7 @@ i32 still_measure(u32 seconds, u64 memory_bytes, struct still *still)
     if (memory_bytes == 0) return watch_all(seconds, NULL, 0, still);
     void *memory = mmap(NULL, memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return -errno;
-    (void)madvise(memory, memory_bytes, MADV_HUGEPAGE); /* as the desk has it; a kernel without is fine */
+    file_memory_grows(memory, memory_bytes); /* as the desk has it */
     memset(memory, 1, memory_bytes);
     i32 result = watch_all(seconds, memory, memory_bytes, still);
     munmap(memory, memory_bytes);

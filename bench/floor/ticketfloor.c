@@ -334,7 +334,7 @@ static u32 number(const char *option, const char *text, u32 min, u32 max)
     char *end;
     errno = 0;
     unsigned long value = strtoul(text, &end, 10);
-    if (end != text && *end == 0 && errno == 0 && value >= min && value <= max) return (u32)value;
+    if (*text >= '0' && *text <= '9' && *end == 0 && errno == 0 && value >= min && value <= max) return (u32)value;
     fprintf(stderr, "ticketfloor: --%s takes a number from %u to %u, not %s\n", option, min, max, text);
     exit(2);
 }
@@ -344,16 +344,16 @@ static void still(u32 seconds, u32 memory_mb)
 {
     struct still still;
     i32 result = still_measure(seconds, (u64)memory_mb << 20, &still);
-    if (result < 0) die("no thread for each processor, or no memory: %s", strerror(-result));
+    if (result < 0) die("--still: %s", strerror(-result));
     double time_ns = 1e9 * seconds * still.threads;
     printf("{\"processors\":%u,\"seconds\":%u,\"over_1_ms\":%u,\"over_5_ms\":%u,\"longest_ms\":%.3f,\"share\":%.5f",
            still.threads, seconds, still.over_1_ms, still.over_5_ms, (double)still.longest_ns / 1e6,
            (double)still.sum_ns / time_ns);
+    printf(",\"slow\":%" PRIu64 ",\"slow_share\":%.5f,\"slow_in_worst_100_ms\":%.3f", still.slow,
+           (double)still.slow_ns / time_ns, (double)still.window_ns / 1e6);
     if (memory_mb > 0)
-        printf(",\"memory_mb\":%u,\"touches\":%" PRIu64 ",\"slow\":%" PRIu64
-               ",\"slow_share\":%.5f,\"slow_in_worst_%u_ms\":%.3f,\"page_faults\":%" PRIu64,
-               memory_mb, still.touches, still.slow, (double)still.slow_ns / time_ns, STILL_WINDOW_MS,
-               (double)still.window_ns / 1e6, still.page_faults);
+        printf(",\"memory_mb\":%u,\"touches\":%" PRIu64 ",\"page_faults\":%" PRIu64, memory_mb, still.touches,
+               still.page_faults);
     printf("}\n");
 }
 
@@ -365,8 +365,9 @@ static const char help[] =
     "Answers the frames of a ticketd on a loopback port of its own, or on a Unix socket in DIRECTORY, as fast as this\n"
     "machine can verify, log and send, with nothing behind them; for ticketbench --server. With --raw it measures\n"
     "durable writes of 4 KiB in DIRECTORY, and ends. With --still all processors only read the clock: it tells how\n"
-    "often and how long the machine itself stood still (share: of the time, in pauses over 1 ms), and ends. With\n"
-    "--memory they also write into so much memory that is ready, a byte at a time; slow is what took over 5 us.\n";
+    "often and how long the machine itself stood still (share: of the time, in pauses over 1 ms; slow: over 5 us), and\n"
+    "ends. With --memory they also write into so many MiB that are ready, a byte at a time: what is slow then and was\n"
+    "not without is memory that the machine had to look for.\n";
 
 int main(int argc, char **argv)
 {
@@ -379,17 +380,20 @@ int main(int argc, char **argv)
     for (int key; (key = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (key == 'r') raw_only = true;
         else if (key == 'u') options.unix_socket = true;
-        else if (key == 'b') options.busy_poll_us = number("busy-poll", optarg, 0, 1000000);
+        else if (key == 'b') options.busy_poll_us = number("busy-poll", optarg, 0, 10000);
         else if (key == 's') still_s = number("still", optarg, 1, 3600);
         else if (key == 'm') memory_mb = number("memory", optarg, 1, 1u << 20);
         else if (key == 'h') return fputs(help, stdout) < 0;
         else argc = 0;
     }
-    if (still_s > 0 ? optind != argc : optind + 1 != argc || memory_mb > 0) {
+    bool serves = still_s == 0;
+    bool right = serves ? optind + 1 == argc && memory_mb == 0
+                        : optind == argc && !raw_only && !options.unix_socket && options.busy_poll_us == 0;
+    if (!right) {
         fputs(help, stderr);
         return 2;
     }
-    if (still_s > 0) {
+    if (!serves) {
         still(still_s, memory_mb);
         return 0;
     }

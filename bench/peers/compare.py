@@ -22,7 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ["BIN"]
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 TICKETS = int(os.environ.get("TICKETS", "1000000"))
-REST_S = int(os.environ.get("REST", "0"))
+REST_S = max(int(os.environ.get("REST", "0")), 0)
 POSTGRES = "/usr/lib/postgresql/15/bin"
 READY_S = 60
 END_S = 60
@@ -306,6 +306,7 @@ def main():
     for each in STOPS:
         signal.signal(each, stop)
     with new_directory() as root:
+        time.sleep(REST_S)
         poll_us, write, polled = poll_chosen(root)
         known = conditions(root, write, polled)
         if not os.environ.get("JSON"):

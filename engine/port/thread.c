@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* More makes questions faster and the store slower: where one processor is all there is, 10 halves intake. */
+/* More makes questions faster and the store slower: on one processor, beside questions, 10 halves the rate. */
 enum { NICE = 5 };
 /* The kernel's threads have 0.7 to 2.8 ms. No longer than needs be: who was preempted waits for it to be over. */
 #define SLICE_LOOP_NS 4000000u
