@@ -4,7 +4,6 @@
  * it says what the desk costs.
  *
  * An answer leaves when the batch that holds its frame is on the disk. */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -332,9 +331,8 @@ static void raw(const struct options *options)
 static u32 number(const char *option, const char *text, u32 min, u32 max)
 {
     char *end;
-    errno = 0;
     unsigned long value = strtoul(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && *end == 0 && errno == 0 && value >= min && value <= max) return (u32)value;
+    if (*text >= '0' && *text <= '9' && *end == 0 && value >= min && value <= max) return (u32)value;
     fprintf(stderr, "ticketfloor: --%s takes a number from %u to %u, not %s\n", option, min, max, text);
     exit(2);
 }
